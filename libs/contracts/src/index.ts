@@ -1,1 +1,141 @@
-export {};
+export { Ack, AckInvalid, AckNeedMore, AckOk, Detail, Problem, type Language } from './ack.ts';
+export { checkerOf, escapePointer, type Checker, type SchemaFault } from './checker.ts';
+export { CANONICAL_CODES, isCanonicalCode, type CanonicalCode } from './codes.ts';
+export {
+  AcceptEnvelope,
+  AckReply,
+  formatAckReply,
+  formatEnvelope,
+  JudgedSpan,
+  MAX_ENVELOPE_BYTES,
+  MAX_ENVELOPE_SPANS,
+  parseAcceptEnvelope,
+  parseAckReply,
+  parseSubmitEnvelope,
+  SubmitEnvelope,
+  type AcceptRequest,
+  type Caller,
+  type Envelope,
+  type SubmitRequest,
+} from './envelope.ts';
+export { CONTRACT_FAULTS, ContractError, type ContractErrorCode } from './errors.ts';
+export { FACT_HEADERS, parseFactHeaders, toFactHeaders, type FactPlace } from './fact.ts';
+export {
+  ContainerState,
+  IntentPattern,
+  matchesIntent,
+  MAX_ARTIFACT_BYTES,
+  MAX_QUERY_ITEMS,
+  MAX_REQUEST_SPANS,
+  PATHS,
+  QueryRequest,
+  QueryResponse,
+  SpansResponse,
+  StateView,
+} from './http.ts';
+export {
+  INTENTS,
+  isIntent,
+  ruleOf,
+  SERVICE_NAMES,
+  type Intent,
+  type IntentRule,
+  type ServiceName,
+  type SignedBy,
+} from './intents.ts';
+export {
+  Base64,
+  formatInstant,
+  GrantSignature,
+  Hash,
+  hasScope,
+  Id,
+  Instant,
+  Name,
+  parseDuration,
+  parseInstant,
+  PublicKeyHex,
+  Ref,
+  Scope,
+  Scopes,
+  Signature,
+  SignatureBase64,
+  SpanId,
+  SubjectUrn,
+} from './lexical.ts';
+export {
+  DeploySpec,
+  Grant,
+  GRANT_SCHEME,
+  Healthcheck,
+  Manifest,
+  TargetEntry,
+  type Artifact,
+  type GrantWrap,
+  type UnsignedManifest,
+} from './manifest.ts';
+export {
+  formatRef,
+  formatSubject,
+  formatTarget,
+  isName,
+  matchesAudience,
+  matchesTarget,
+  parseRef,
+  parseShortRef,
+  parseSubject,
+  parseTarget,
+  RESERVED_NAMES,
+  type ManifestRef,
+  type Subject,
+  type Target,
+} from './names.ts';
+export {
+  ApikeyCreate,
+  ApikeyRevoke,
+  DEPLOY_FAILURES,
+  DeployApplied,
+  DeployApply,
+  DeployFailed,
+  DeployPlanned,
+  DeployStop,
+  GrantMaterialize,
+  GrantMaterialized,
+  GrantRevoke,
+  GrantRevoked,
+  KeyAdd,
+  KeyRevoke,
+  MinicontainerApplied,
+  MinicontainerApply,
+  ProofSubmit,
+  ProofVerified,
+  RunnerAdd,
+  RunnerAllowance,
+  RunnerRemove,
+  RunState,
+  TenantCreated,
+  type DeployFailure,
+} from './payloads.ts';
+export { NATS_USERS, permissionsOf, runnerPermissions, type NatsPermissions, type NatsUser } from './permissions.ts';
+export { MAX_PROOF_MS, Proof, PROOF_INTENTS, type ProofIntent } from './proof.ts';
+export { Receipt } from './receipt.ts';
+export { ENTITY_TYPES, Span, type UnsignedSpan } from './span.ts';
+export { CONSUMERS, FIRST_PARTITION, GATE_BUCKET, STREAMS, type StreamName } from './streams.ts';
+export {
+  acceptPartition,
+  ALL_STORED_FACTS,
+  ANY_INBOX,
+  factSubject,
+  inboxPrefix,
+  intentTokens,
+  parked,
+  runnerUser,
+  storedFactsLike,
+  storedFactsOf,
+  storedFactSubject,
+  SUBMIT_CLIENT,
+  SUBMIT_RECHECK,
+  submitReport,
+  submitService,
+  verifyPartition,
+} from './subjects.ts';

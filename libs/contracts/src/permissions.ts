@@ -1,0 +1,133 @@
+import { CONSUMERS, FIRST_PARTITION, GATE_BUCKET, STREAMS } from './streams.ts';
+import {
+  acceptPartition,
+  ANY_INBOX,
+  inboxPrefix,
+  runnerUser,
+  storedFactsOf,
+  submitReport,
+  submitService,
+  SUBMIT_CLIENT,
+  SUBMIT_RECHECK,
+  verifyPartition,
+} from './subjects.ts';
+
+/** Every process has its own NATS user; what it may do is derived here and nowhere else (architecture "Who owns what"). */
+export const NATS_USERS = [
+  'migrator',
+  'gateway',
+  'tdln-gate',
+  'wallet-verifier',
+  'ledger',
+  'deploy-orchestrator',
+  'projector',
+] as const;
+export type NatsUser = (typeof NATS_USERS)[number];
+
+export type NatsPermissions = {
+  readonly publish: { readonly allow: readonly string[]; readonly deny?: readonly string[] };
+  readonly subscribe: { readonly allow: readonly string[] };
+};
+
+/** Pull from and settle on one durable consumer; `create` also lets the user delete and recreate it, with exactly this filter. */
+function consume(stream: string, consumer: string, create?: { readonly filter: string }): string[] {
+  return [
+    `$JS.API.CONSUMER.INFO.${stream}.${consumer}`,
+    `$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer}`,
+    // both forms of the ack subject: which one a server emits depends on its version
+    `$JS.ACK.${stream}.${consumer}.>`,
+    `$JS.ACK.*.*.${stream}.${consumer}.>`,
+    ...(create === undefined
+      ? []
+      : [
+          `$JS.API.CONSUMER.CREATE.${stream}.${consumer}.${create.filter}`,
+          `$JS.API.CONSUMER.DELETE.${stream}.${consumer}`,
+        ]),
+  ];
+}
+
+const own = (user: string): { readonly allow: readonly string[] } => ({ allow: [`${inboxPrefix(user)}.>`] });
+
+export function permissionsOf(user: NatsUser): NatsPermissions {
+  const subscribe = own(user);
+  switch (user) {
+    case 'migrator':
+      return { publish: { allow: ['$JS.API.>', '$JS.FC.>'] }, subscribe };
+    case 'gateway':
+      return { publish: { allow: [SUBMIT_CLIENT] }, subscribe };
+    case 'tdln-gate':
+      return {
+        publish: {
+          allow: [
+            verifyPartition(FIRST_PARTITION),
+            acceptPartition(FIRST_PARTITION),
+            ANY_INBOX,
+            ...consume(STREAMS.submit, CONSUMERS.gateSubmit),
+            ...consume(STREAMS.report, CONSUMERS.gateReport),
+            `$JS.API.STREAM.INFO.${STREAMS.facts}`,
+            `$JS.API.CONSUMER.*.${STREAMS.facts}.>`,
+            `$JS.API.CONSUMER.MSG.NEXT.${STREAMS.facts}.>`,
+            `$JS.ACK.${STREAMS.facts}.>`,
+            `$JS.FC.>`,
+            `$KV.${GATE_BUCKET}.>`,
+            `$JS.API.STREAM.INFO.KV_${GATE_BUCKET}`,
+            `$JS.API.STREAM.MSG.GET.KV_${GATE_BUCKET}`,
+            `$JS.API.DIRECT.GET.KV_${GATE_BUCKET}.>`,
+            `$JS.API.CONSUMER.*.KV_${GATE_BUCKET}.>`,
+          ],
+        },
+        subscribe,
+      };
+    case 'wallet-verifier':
+      return {
+        publish: {
+          allow: [acceptPartition(FIRST_PARTITION), ANY_INBOX, ...consume(STREAMS.verify, CONSUMERS.verifier)],
+        },
+        subscribe,
+      };
+    case 'ledger':
+      return {
+        publish: {
+          allow: [
+            'fact.>',
+            SUBMIT_RECHECK,
+            ANY_INBOX,
+            `$JS.API.STREAM.MSG.GET.${STREAMS.facts}`,
+            `$JS.API.STREAM.INFO.${STREAMS.facts}`,
+            ...consume(STREAMS.accept, CONSUMERS.ledger(FIRST_PARTITION), { filter: acceptPartition(FIRST_PARTITION) }),
+          ],
+        },
+        subscribe,
+      };
+    case 'deploy-orchestrator':
+      return {
+        publish: {
+          allow: [
+            submitService('deploy-orchestrator'),
+            'parked.>',
+            ...consume(STREAMS.facts, CONSUMERS.orchestrator(FIRST_PARTITION), { filter: '>' }),
+          ],
+        },
+        subscribe,
+      };
+    case 'projector':
+      return {
+        publish: { allow: ['parked.>', ...consume(STREAMS.facts, CONSUMERS.projector, { filter: '>' })] },
+        subscribe,
+      };
+  }
+}
+
+/** A runner reports as itself, and reads the facts of its own tenant and of nobody else. */
+export function runnerPermissions(tenant: string, runner: string): NatsPermissions {
+  const user = runnerUser(tenant, runner);
+  return {
+    publish: {
+      allow: [
+        submitReport(tenant, runner),
+        ...consume(STREAMS.facts, CONSUMERS.runner(user), { filter: storedFactsOf(tenant) }),
+      ],
+    },
+    subscribe: own(user),
+  };
+}

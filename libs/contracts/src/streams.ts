@@ -1,0 +1,32 @@
+/** Names of streams, durable consumers and buckets. What they are set to is owned by `libs/jetstream`; who may touch them by `permissions.ts`. */
+export const STREAMS = {
+  /** Client requests on their way to the gate: memory, work queue, bounded, discard new. Back-pressure, not storage. */
+  submit: 'SUBMIT',
+  /** What already happened, told by services and runners: file, work queue, no age. */
+  report: 'REPORT',
+  /** Judged wallet requests on their way to the verifier: memory, work queue. */
+  verify: 'VERIFY',
+  /** Judged requests on their way to the ledger: memory, work queue. */
+  accept: 'ACCEPT',
+  /** Facts, in log order per tenant: file, S2, deny delete, republished to the bare subject. */
+  facts: 'FACTS',
+  /** What a reader of facts could not handle, with the reason. */
+  parked: 'PARKED',
+} as const;
+export type StreamName = (typeof STREAMS)[keyof typeof STREAMS];
+
+export const CONSUMERS = {
+  gateSubmit: 'gate',
+  gateReport: 'gate-report',
+  verifier: 'verifier',
+  ledger: (partition: number): string => `ledger-${partition}`,
+  orchestrator: (partition: number): string => `orchestrator-${partition}`,
+  projector: 'projector',
+  runner: (user: string): string => user,
+} as const;
+
+/** KV bucket of the gate's knowledge snapshots; rebuildable from the log. */
+export const GATE_BUCKET = 'gate_knowledge';
+
+/** The one partition of today. Tenants are assigned to partitions by the ledger and stored, never hashed again. */
+export const FIRST_PARTITION = 0;

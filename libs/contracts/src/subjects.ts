@@ -1,0 +1,54 @@
+import { blake3Digest, formatHex, utf8 } from '@logline/canon-sign';
+import { ID_PATTERN } from './lexical.ts';
+import { parseSubject } from './names.ts';
+
+/** The only place where a NATS subject is spelled (architecture "Streams", protocol §11). */
+
+const TOKEN = new RegExp(ID_PATTERN);
+
+export const SUBMIT_CLIENT = 'submit.client';
+export const SUBMIT_RECHECK = 'submit.recheck';
+export const submitService = (service: string): string => `submit.service.${service}`;
+export const submitReport = (tenant: string, runner: string): string => `submit.report.${tenant}.${token(runner)}`;
+export const verifyPartition = (partition: number): string => `verify.${partition}`;
+export const acceptPartition = (partition: number): string => `accept.${partition}`;
+export const parked = (consumer: string, subject: string): string => `parked.${consumer}.${subject}`;
+
+/** The intent in two tokens: the last dot stays, earlier ones become `_` (`wallet.proof.verified` → `wallet_proof.verified`). */
+export function intentTokens(intent: string): string {
+  const last = intent.lastIndexOf('.');
+  return `${intent.slice(0, last).replaceAll('.', '_')}${intent.slice(last)}`;
+}
+
+/** Where a fact is republished once stored: `<noun>.<verb>.<tenant>.<name>`; `urn:tenant:…` has the name `_`. */
+export function factSubject(intent: string, subjectUrn: string): string {
+  const subject = parseSubject(subjectUrn);
+  const name = subject.kind === 'tenant' ? '_' : token(subject.name);
+  return `${intentTokens(intent)}.${subject.tenant}.${name}`;
+}
+
+/** Where it is stored, in `FACTS`. */
+export function storedFactSubject(intent: string, subjectUrn: string): string {
+  return `fact.${factSubject(intent, subjectUrn)}`;
+}
+
+/** Every stored fact of one tenant and of nobody else. */
+export const storedFactsOf = (tenant: string): string => `fact.*.*.${tenant}.*`;
+export const ALL_STORED_FACTS = 'fact.*.*.*.*';
+
+/** Stored facts of some intents (`run_state.*`, `deploy.planned`, `registry.key.*`) of one tenant, or of all when it is `*`. */
+export function storedFactsLike(intentPattern: string, tenant: string): string {
+  return `fact.${intentTokens(intentPattern)}.${tenant}.*`;
+}
+
+/** Prefix of the reply inboxes of one NATS user; its permissions allow exactly this. */
+export const inboxPrefix = (user: string): string => `_INBOX.${user}`;
+/** Every inbox: who answers may publish there; only its owner may listen. */
+export const ANY_INBOX = '_INBOX.*.>';
+/** NATS user of a runner. */
+export const runnerUser = (tenant: string, runner: string): string => `runner_${tenant}_${token(runner)}`;
+
+/** An id that is not a NATS token (it may hold dots) is replaced by the hex of its BLAKE3. */
+function token(id: string): string {
+  return TOKEN.test(id) && !id.includes('.') ? id : formatHex(blake3Digest(utf8(id)));
+}
