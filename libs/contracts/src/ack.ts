@@ -3,7 +3,9 @@ import { CANONICAL_CODES, type CanonicalCode } from './codes.ts';
 import { Receipt } from './receipt.ts';
 import { SpanId } from './lexical.ts';
 
-export const Code = Type.Union(Object.keys(CANONICAL_CODES).map((code) => Type.Literal(code as CanonicalCode))); // keys of the same table
+export const Code = Type.Union(
+  Object.keys(CANONICAL_CODES).map((code) => Type.Literal(code as CanonicalCode)),
+); // keys of the same table
 
 /** One fault: where (JSON pointer into the span, `''` for the whole), what, and what to do. */
 export const Detail = Type.Object(
@@ -30,7 +32,11 @@ export const AckOk = Type.Object(
     receipt: Receipt,
     /** The verdict that committed with it, where the intent has one: its id, intent, and payload. */
     verdict: Type.Optional(
-      Type.Object({ this: SpanId, intent: Type.String(), payload: Type.Record(Type.String(), Type.Unknown()) }),
+      Type.Object({
+        this: SpanId,
+        intent: Type.String(),
+        payload: Type.Record(Type.String(), Type.Unknown()),
+      }),
     ),
     replayed: Type.Optional(Type.Literal(true)),
   },

@@ -41,9 +41,17 @@ function toFaults(errors: readonly EngineError[]): SchemaFault[] {
     const names = propertyNames(error);
     switch (error.keyword) {
       case 'required':
-        return names.map((name) => ({ pointer: `${error.instancePath}/${name}`, message: 'is required', isMissing: true }));
+        return names.map((name) => ({
+          pointer: `${error.instancePath}/${name}`,
+          message: 'is required',
+          isMissing: true,
+        }));
       case 'additionalProperties':
-        return names.map((name) => ({ pointer: `${error.instancePath}/${name}`, message: 'is not a known field', isMissing: false }));
+        return names.map((name) => ({
+          pointer: `${error.instancePath}/${name}`,
+          message: 'is not a known field',
+          isMissing: false,
+        }));
       case 'boolean':
         return []; // the engine's second way of saying additionalProperties
       default:

@@ -80,7 +80,11 @@ export const JudgedSpan = Type.Object(
     /** Bytes of the verdict span that commits with it (`minicontainer.applied`, …); 0 for none. Its body follows the span's own. */
     verdict_length: Count,
     /** Who signed it; only a client's span moves the subject's head. */
-    role: Type.Union(['operator', 'client', 'service', 'runner'].map((role) => Type.Literal(role as 'operator' | 'client' | 'service' | 'runner'))), // literals of the same array
+    role: Type.Union(
+      ['operator', 'client', 'service', 'runner'].map((role) =>
+        Type.Literal(role as 'operator' | 'client' | 'service' | 'runner'),
+      ),
+    ), // literals of the same array
     /** What the verdict rests on: key → log index of the last write the gate knew, −1 for never. */
     reads: Type.Record(Type.String(), Type.Integer({ minimum: -1 })),
     writes: Type.Array(Type.String()),
@@ -136,7 +140,10 @@ const acceptChecker = checkerOf(AcceptEnvelope);
 const ackReplyChecker = checkerOf(AckReply);
 
 /** Header and bodies as one message. Bodies are in the header's order: each span, then its verdict span if it has one. */
-export function formatEnvelope(header: SubmitEnvelope | AcceptEnvelope, bodies: readonly Uint8Array[]): Uint8Array {
+export function formatEnvelope(
+  header: SubmitEnvelope | AcceptEnvelope,
+  bodies: readonly Uint8Array[],
+): Uint8Array {
   const head = utf8(JSON.stringify(header));
   let size = 4 + head.length;
   for (const body of bodies) size += body.length;
@@ -166,7 +173,9 @@ export function parseAcceptEnvelope(bytes: Uint8Array): Envelope<AcceptEnvelope>
   const { header, rest } = splitHeader(bytes);
   if (!acceptChecker.check(header)) throw badEnvelope('its header is no AcceptEnvelope');
   const lengths = header.requests.flatMap((request) =>
-    request.spans.flatMap((span) => (span.verdict_length > 0 ? [span.length, span.verdict_length] : [span.length])),
+    request.spans.flatMap((span) =>
+      span.verdict_length > 0 ? [span.length, span.verdict_length] : [span.length],
+    ),
   );
   return { header, bodies: splitBodies(rest, lengths) };
 }

@@ -32,7 +32,12 @@ export const FACT_HEADERS = {
   traceparent: 'traceparent',
 } as const;
 
-type CloudEvent = { readonly this: string; readonly intent: string; readonly subject: string; readonly ts: string };
+type CloudEvent = {
+  readonly this: string;
+  readonly intent: string;
+  readonly subject: string;
+  readonly ts: string;
+};
 
 /** Header pairs of a fact. The checkpoint is base64, since header values cannot hold line feeds. */
 export function toFactHeaders(span: CloudEvent, place: FactPlace): readonly (readonly [string, string])[] {
@@ -51,7 +56,9 @@ export function toFactHeaders(span: CloudEvent, place: FactPlace): readonly (rea
     [FACT_HEADERS.time, formatInstant(place.timeMs)],
     [FACT_HEADERS.receiptSignature, place.receiptSignature],
     [FACT_HEADERS.traceparent, `00-${place.trace}-${place.trace.slice(16)}-01`],
-    ...(place.checkpoint === undefined ? [] : [[FACT_HEADERS.checkpoint, btoa(unescapeUtf8(place.checkpoint))] as const]),
+    ...(place.checkpoint === undefined
+      ? []
+      : [[FACT_HEADERS.checkpoint, btoa(unescapeUtf8(place.checkpoint))] as const]),
   ];
 }
 
@@ -59,7 +66,8 @@ export function toFactHeaders(span: CloudEvent, place: FactPlace): readonly (rea
 export function parseFactHeaders(read: (name: string) => string | undefined): FactPlace {
   const need = (name: string): string => {
     const value = read(name);
-    if (value === undefined || value === '') throw new ContractError('BAD_HEADERS', `a fact has no header ${name}`);
+    if (value === undefined || value === '')
+      throw new ContractError('BAD_HEADERS', `a fact has no header ${name}`);
     return value;
   };
   const index = Number(need(FACT_HEADERS.index));
@@ -87,7 +95,9 @@ function unescapeUtf8(text: string): string {
 
 function decodeCheckpoint(base64: string): string {
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(Uint8Array.from(atob(base64), (char) => char.charCodeAt(0)));
+    return new TextDecoder('utf-8', { fatal: true }).decode(
+      Uint8Array.from(atob(base64), (char) => char.charCodeAt(0)),
+    );
   } catch (cause) {
     throw new ContractError('BAD_HEADERS', 'a fact has a malformed checkpoint header', { cause });
   }

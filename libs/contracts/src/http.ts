@@ -24,7 +24,10 @@ export const MAX_QUERY_ITEMS = 1000;
 export const MAX_ARTIFACT_BYTES = 16 * 1024 * 1024;
 
 /** Intent, or a family by a final `*`: `run_state.*`. */
-export const IntentPattern = Type.String({ pattern: '^([a-z_]+\\.){1,3}([a-z_]+|\\*)$|^\\*$', maxLength: 64 });
+export const IntentPattern = Type.String({
+  pattern: '^([a-z_]+\\.){1,3}([a-z_]+|\\*)$|^\\*$',
+  maxLength: 64,
+});
 
 export const QueryRequest = Type.Object(
   {
@@ -48,7 +51,9 @@ export const ContainerState = Type.Object({
   ref: Type.Optional(Type.String()),
   refs: Type.Array(Type.String()),
   run_state: Type.Union(
-    ['none', 'planned', 'pending', 'running', 'exited', 'failed'].map((state) => Type.Literal(state as 'none' | 'planned' | 'pending' | 'running' | 'exited' | 'failed')), // literals of the same array
+    ['none', 'planned', 'pending', 'running', 'exited', 'failed'].map((state) =>
+      Type.Literal(state as 'none' | 'planned' | 'pending' | 'running' | 'exited' | 'failed'),
+    ), // literals of the same array
   ),
   deploy: Type.Optional(SpanId),
   lease: Type.Optional(Type.Integer()),
@@ -59,7 +64,9 @@ export const ContainerState = Type.Object({
   exit_code: Type.Optional(Type.Integer()),
   started_at: Type.Optional(Type.String()),
   finished_at: Type.Optional(Type.String()),
-  ports: Type.Optional(Type.Array(Type.Object({ container: Type.Integer(), host: Type.Integer(), protocol: Type.String() }))),
+  ports: Type.Optional(
+    Type.Array(Type.Object({ container: Type.Integer(), host: Type.Integer(), protocol: Type.String() })),
+  ),
   why: Type.Optional(Type.String()),
 });
 export type ContainerState = Type.Static<typeof ContainerState>;

@@ -116,7 +116,13 @@ export {
   TenantCreated,
   type DeployFailure,
 } from './payloads.ts';
-export { NATS_USERS, permissionsOf, runnerPermissions, type NatsPermissions, type NatsUser } from './permissions.ts';
+export {
+  NATS_USERS,
+  permissionsOf,
+  runnerPermissions,
+  type NatsPermissions,
+  type NatsUser,
+} from './permissions.ts';
 export { MAX_PROOF_MS, Proof, PROOF_INTENTS, type ProofIntent } from './proof.ts';
 export { Receipt } from './receipt.ts';
 export { ENTITY_TYPES, Span, type UnsignedSpan } from './span.ts';

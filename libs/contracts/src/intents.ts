@@ -33,37 +33,83 @@ const runner: SignedBy = { role: 'runner' };
 
 /** Every intent there is. What is not here is refused. */
 export const INTENTS = {
-  'registry.tenant.created': { payload: payloads.TenantCreated, signedBy: { role: 'operator' }, subject: 'tenant' },
+  'registry.tenant.created': {
+    payload: payloads.TenantCreated,
+    signedBy: { role: 'operator' },
+    subject: 'tenant',
+  },
   'registry.key.add': { payload: payloads.KeyAdd, signedBy: client('registry:key'), subject: 'tenant' },
   'registry.key.revoke': { payload: payloads.KeyRevoke, signedBy: client('registry:key'), subject: 'tenant' },
-  'registry.apikey.create': { payload: payloads.ApikeyCreate, signedBy: client('registry:apikey'), subject: 'tenant' },
-  'registry.apikey.revoke': { payload: payloads.ApikeyRevoke, signedBy: client('registry:apikey'), subject: 'tenant' },
-  'registry.runner.add': { payload: payloads.RunnerAdd, signedBy: client('registry:runner'), subject: 'tenant' },
-  'registry.runner.remove': { payload: payloads.RunnerRemove, signedBy: client('registry:runner'), subject: 'tenant' },
+  'registry.apikey.create': {
+    payload: payloads.ApikeyCreate,
+    signedBy: client('registry:apikey'),
+    subject: 'tenant',
+  },
+  'registry.apikey.revoke': {
+    payload: payloads.ApikeyRevoke,
+    signedBy: client('registry:apikey'),
+    subject: 'tenant',
+  },
+  'registry.runner.add': {
+    payload: payloads.RunnerAdd,
+    signedBy: client('registry:runner'),
+    subject: 'tenant',
+  },
+  'registry.runner.remove': {
+    payload: payloads.RunnerRemove,
+    signedBy: client('registry:runner'),
+    subject: 'tenant',
+  },
   'minicontainer.apply': {
     payload: payloads.MinicontainerApply,
     signedBy: client('deploy:apply'),
     subject: 'minicontainer',
     verdict: { intent: 'minicontainer.applied', service: 'tdln-gate' },
   },
-  'minicontainer.applied': { payload: payloads.MinicontainerApplied, signedBy: service('tdln-gate'), subject: 'minicontainer' },
+  'minicontainer.applied': {
+    payload: payloads.MinicontainerApplied,
+    signedBy: service('tdln-gate'),
+    subject: 'minicontainer',
+  },
   'wallet.proof.submit': {
     payload: payloads.ProofSubmit,
     signedBy: client('prove:submit'),
     subject: 'minicontainer',
     verdict: { intent: 'wallet.proof.verified', service: 'wallet-verifier' },
   },
-  'wallet.proof.verified': { payload: payloads.ProofVerified, signedBy: service('wallet-verifier'), subject: 'minicontainer' },
+  'wallet.proof.verified': {
+    payload: payloads.ProofVerified,
+    signedBy: service('wallet-verifier'),
+    subject: 'minicontainer',
+  },
   'wallet.grant.revoke': {
     payload: payloads.GrantRevoke,
     signedBy: client('grant:revoke'),
     subject: 'minicontainer',
     verdict: { intent: 'wallet.grant.revoked', service: 'wallet-verifier' },
   },
-  'wallet.grant.revoked': { payload: payloads.GrantRevoked, signedBy: service('wallet-verifier'), subject: 'minicontainer' },
-  'deploy.apply': { payload: payloads.DeployApply, signedBy: client('deploy:apply'), subject: 'minicontainer', proof: 'deploy.allow' },
-  'deploy.stop': { payload: payloads.DeployStop, signedBy: client('deploy:stop'), subject: 'minicontainer', proof: 'deploy.stop' },
-  'deploy.planned': { payload: payloads.DeployPlanned, signedBy: service('deploy-orchestrator'), subject: 'minicontainer' },
+  'wallet.grant.revoked': {
+    payload: payloads.GrantRevoked,
+    signedBy: service('wallet-verifier'),
+    subject: 'minicontainer',
+  },
+  'deploy.apply': {
+    payload: payloads.DeployApply,
+    signedBy: client('deploy:apply'),
+    subject: 'minicontainer',
+    proof: 'deploy.allow',
+  },
+  'deploy.stop': {
+    payload: payloads.DeployStop,
+    signedBy: client('deploy:stop'),
+    subject: 'minicontainer',
+    proof: 'deploy.stop',
+  },
+  'deploy.planned': {
+    payload: payloads.DeployPlanned,
+    signedBy: service('deploy-orchestrator'),
+    subject: 'minicontainer',
+  },
   'deploy.failed': {
     payload: payloads.DeployFailed,
     signedBy: { role: 'service-or-runner', service: 'deploy-orchestrator' },

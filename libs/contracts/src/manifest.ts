@@ -1,5 +1,18 @@
 import Type from 'typebox';
-import { Count, Duration, Base64, GrantSignature, Hash, Id, Instant, Name, PublicKeyHex, Scopes, Signature, SubjectUrn } from './lexical.ts';
+import {
+  Count,
+  Duration,
+  Base64,
+  GrantSignature,
+  Hash,
+  Id,
+  Instant,
+  Name,
+  PublicKeyHex,
+  Scopes,
+  Signature,
+  SubjectUrn,
+} from './lexical.ts';
 
 const closed = { additionalProperties: false } as const;
 const millis = (max: number) => Type.Integer({ minimum: 1, maximum: max });
@@ -104,7 +117,11 @@ export const DeploySpec = Type.Object(
           restart: Type.Optional(
             Type.Object(
               {
-                policy: Type.Union([Type.Literal('never'), Type.Literal('on-failure'), Type.Literal('always')]),
+                policy: Type.Union([
+                  Type.Literal('never'),
+                  Type.Literal('on-failure'),
+                  Type.Literal('always'),
+                ]),
                 max_retries: Type.Optional(Type.Integer({ minimum: 0, maximum: 1000 })),
               },
               closed,
@@ -145,7 +162,9 @@ export const Manifest = Type.Object(
       {
         signing: Type.Array(Type.Object({ kid: Id, pub: PublicKeyHex, status }, closed), { maxItems: 64 }),
         api: Type.Array(Type.Object({ token_id: Id, scopes: Scopes, status }, closed), { maxItems: 64 }),
-        crypto: Type.Optional(Type.Array(Type.Object({ kid: Id, alg: Id, status }, closed), { maxItems: 64 })),
+        crypto: Type.Optional(
+          Type.Array(Type.Object({ kid: Id, alg: Id, status }, closed), { maxItems: 64 }),
+        ),
       },
       closed,
     ),

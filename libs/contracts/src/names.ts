@@ -8,10 +8,43 @@ const SHORT_REF = /^mc:([a-z0-9-]{1,63})\/([a-z0-9-]{1,63})(?:@blake3:([0-9a-f]{
 
 /** Names that would collide with a token of an intent on the bus (protocol §1). */
 export const RESERVED_NAMES: ReadonlySet<string> = new Set([
-  'add', 'api', 'apikey', 'applied', 'apply', 'create', 'created', 'deploy', 'exited', 'failed', 'forget', 'grant',
-  'key', 'materialize', 'materialized', 'minicontainer', 'pending', 'person', 'planned', 'policy', 'proof', 'registry',
-  'remove', 'revoke', 'revoked', 'rollback', 'run', 'runner', 'running', 'state', 'stop', 'submit', 'supply', 'tenant',
-  'verified', 'verify', 'wallet',
+  'add',
+  'api',
+  'apikey',
+  'applied',
+  'apply',
+  'create',
+  'created',
+  'deploy',
+  'exited',
+  'failed',
+  'forget',
+  'grant',
+  'key',
+  'materialize',
+  'materialized',
+  'minicontainer',
+  'pending',
+  'person',
+  'planned',
+  'policy',
+  'proof',
+  'registry',
+  'remove',
+  'revoke',
+  'revoked',
+  'rollback',
+  'run',
+  'runner',
+  'running',
+  'state',
+  'stop',
+  'submit',
+  'supply',
+  'tenant',
+  'verified',
+  'verify',
+  'wallet',
 ]);
 
 export type Subject =
@@ -74,9 +107,7 @@ export function formatRef(ref: ManifestRef): string {
 /** Tenant, name and hash prefix (hex, `''` for none) of a full or short ref; null when it is neither. */
 export function parseShortRef(ref: string): { tenant: string; name: string; hexPrefix: string } | null {
   const match = SHORT_REF.exec(ref);
-  return match === null
-    ? null
-    : { tenant: match[1] ?? '', name: match[2] ?? '', hexPrefix: match[3] ?? '' };
+  return match === null ? null : { tenant: match[1] ?? '', name: match[2] ?? '', hexPrefix: match[3] ?? '' };
 }
 
 /**
@@ -86,7 +117,11 @@ export function parseShortRef(ref: string): { tenant: string; name: string; hexP
 export function parseTarget(text: string): Target {
   const [provider = '', fields = '', more] = text.split(':');
   const keys: Record<string, 'project_id' | 'service'> = {
-    proj: 'project_id', project: 'project_id', project_id: 'project_id', svc: 'service', service: 'service',
+    proj: 'project_id',
+    project: 'project_id',
+    project_id: 'project_id',
+    svc: 'service',
+    service: 'service',
   };
   const target: { provider: string; project_id?: string; service?: string } = { provider };
   const isWellFormed =
@@ -101,7 +136,10 @@ export function parseTarget(text: string): Target {
         return true;
       }));
   if (!isWellFormed) {
-    throw new ContractError('BAD_TARGET', 'not a target: use <provider> or <provider>:proj=<project>,svc=<service>');
+    throw new ContractError(
+      'BAD_TARGET',
+      'not a target: use <provider> or <provider>:proj=<project>,svc=<service>',
+    );
   }
   return target;
 }

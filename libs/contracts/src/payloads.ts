@@ -1,5 +1,16 @@
 import Type from 'typebox';
-import { Count, Hash, Id, Instant, Name, PublicKeyHex, Ref, Scopes, SignatureBase64, SpanId } from './lexical.ts';
+import {
+  Count,
+  Hash,
+  Id,
+  Instant,
+  Name,
+  PublicKeyHex,
+  Ref,
+  Scopes,
+  SignatureBase64,
+  SpanId,
+} from './lexical.ts';
 import { Manifest, TargetEntry } from './manifest.ts';
 import { Proof } from './proof.ts';
 
@@ -135,8 +146,17 @@ export const DeployPlanned = payload('deploy/planned.v1', {
   spec_hash: Hash,
 });
 export const DEPLOY_FAILURES = [
-  'no_runner', 'unsupported', 'superseded', 'timed_out', 'not_running', 'refused_by_runner', 'grant_refused', 'image_unavailable',
-  'port_conflict', 'engine_error', 'interrupted',
+  'no_runner',
+  'unsupported',
+  'superseded',
+  'timed_out',
+  'not_running',
+  'refused_by_runner',
+  'grant_refused',
+  'image_unavailable',
+  'port_conflict',
+  'engine_error',
+  'interrupted',
 ] as const;
 export const DeployFailed = payload('deploy/failed.v1', {
   deploy: SpanId,
@@ -145,7 +165,10 @@ export const DeployFailed = payload('deploy/failed.v1', {
   why: Type.Union(DEPLOY_FAILURES.map((why) => Type.Literal(why))),
   message: Why,
 });
-const GrantUse = Type.Object({ grant: Id, artifact: Id, artifact_hash: Hash }, { additionalProperties: false });
+const GrantUse = Type.Object(
+  { grant: Id, artifact: Id, artifact_hash: Hash },
+  { additionalProperties: false },
+);
 /** The runner is about to open these grants; its receipt is the fresh checkpoint the opening rests on (protocol §6). */
 export const GrantMaterialize = payload('grant/materialize.v1', {
   deploy: SpanId,

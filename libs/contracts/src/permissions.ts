@@ -81,7 +81,11 @@ export function permissionsOf(user: NatsUser): NatsPermissions {
     case 'wallet-verifier':
       return {
         publish: {
-          allow: [acceptPartition(FIRST_PARTITION), ANY_INBOX, ...consume(STREAMS.verify, CONSUMERS.verifier)],
+          allow: [
+            acceptPartition(FIRST_PARTITION),
+            ANY_INBOX,
+            ...consume(STREAMS.verify, CONSUMERS.verifier),
+          ],
         },
         subscribe,
       };
@@ -94,7 +98,9 @@ export function permissionsOf(user: NatsUser): NatsPermissions {
             ANY_INBOX,
             `$JS.API.STREAM.MSG.GET.${STREAMS.facts}`,
             `$JS.API.STREAM.INFO.${STREAMS.facts}`,
-            ...consume(STREAMS.accept, CONSUMERS.ledger(FIRST_PARTITION), { filter: acceptPartition(FIRST_PARTITION) }),
+            ...consume(STREAMS.accept, CONSUMERS.ledger(FIRST_PARTITION), {
+              filter: acceptPartition(FIRST_PARTITION),
+            }),
           ],
         },
         subscribe,

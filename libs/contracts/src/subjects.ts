@@ -9,7 +9,8 @@ const TOKEN = new RegExp(ID_PATTERN);
 export const SUBMIT_CLIENT = 'submit.client';
 export const SUBMIT_RECHECK = 'submit.recheck';
 export const submitService = (service: string): string => `submit.service.${service}`;
-export const submitReport = (tenant: string, runner: string): string => `submit.report.${tenant}.${token(runner)}`;
+export const submitReport = (tenant: string, runner: string): string =>
+  `submit.report.${tenant}.${token(runner)}`;
 export const verifyPartition = (partition: number): string => `verify.${partition}`;
 export const acceptPartition = (partition: number): string => `accept.${partition}`;
 export const parked = (consumer: string, subject: string): string => `parked.${consumer}.${subject}`;

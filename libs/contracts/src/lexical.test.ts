@@ -1,0 +1,49 @@
+import { describe, expect, it } from 'vitest';
+import { formatInstant, hasScope, parseDuration, parseInstant } from './lexical.ts';
+
+describe('durations', () => {
+  it.each([
+    ['P30D', 30 * 86_400_000],
+    ['PT15M', 900_000],
+    ['PT1H2M3S', 3_723_000],
+    ['PT90S', 90_000],
+    ['P0D', 0],
+  ])('%s is %d ms', (text, ms) => {
+    expect(parseDuration(text)).toBe(ms);
+  });
+  it.each(['', 'P', 'PT', 'P1Y', 'P1M', 'P1DT1H', 'PT1.5S', 'P-1D', '30D', 'PT1S1M'])(
+    '%j is none',
+    (text) => {
+      expect(parseDuration(text)).toBeNull();
+    },
+  );
+});
+
+describe('instants', () => {
+  it('come back from their text', () => {
+    expect(parseInstant('2026-02-28T23:59:59Z')).toBe(Date.UTC(2026, 1, 28, 23, 59, 59));
+    expect(parseInstant(formatInstant(1_700_000_000_123))).toBe(1_700_000_000_123);
+  });
+  it.each([
+    '2026-02-30T00:00:00Z',
+    '2026-13-01T00:00:00Z',
+    '2026-01-01',
+    '2026-01-01T00:00:00+00:00',
+    '2026-01-01T24:00:00Z',
+    '2026-01-01T00:00:00.1Z',
+    ' 2026-01-01T00:00:00Z',
+  ])('%j is none', (text) => {
+    expect(parseInstant(text)).toBeNull();
+  });
+});
+
+describe('scopes', () => {
+  it('a family covers its members, the star covers all, a member covers itself', () => {
+    expect(hasScope(['deploy:*'], 'deploy:apply')).toBe(true);
+    expect(hasScope(['*'], 'registry:key')).toBe(true);
+    expect(hasScope(['deploy:apply'], 'deploy:apply')).toBe(true);
+    expect(hasScope(['deploy:apply'], 'deploy:stop')).toBe(false);
+    expect(hasScope(['deploys:*'], 'deploy:apply')).toBe(false);
+    expect(hasScope([], 'deploy:apply')).toBe(false);
+  });
+});

@@ -1,0 +1,137 @@
+import type {
+  ApikeyCreate,
+  ApikeyRevoke,
+  KeyAdd,
+  KeyRevoke,
+  RunnerAdd,
+  RunnerAllowance,
+  RunnerRemove,
+  TenantCreated,
+} from '@logline/contracts';
+
+export type KeyView = {
+  readonly kid: string;
+  readonly pub: string;
+  readonly role: 'client' | 'service' | 'runner';
+  /** Of a client key; empty for the others, whose role is what they may do. */
+  readonly scopes: readonly string[];
+  readonly exp?: string;
+  readonly status: 'active' | 'revoked';
+  readonly since: number;
+};
+export type TokenView = {
+  readonly token_id: string;
+  /** BLAKE3 of the token; never shown through the gateway. */
+  readonly hash: string;
+  readonly scopes: readonly string[];
+  readonly exp?: string;
+  readonly status: 'active' | 'revoked';
+};
+export type RunnerView = {
+  readonly runner: string;
+  readonly kid: string;
+  readonly hpke_pub: string;
+  readonly providers: readonly string[];
+  readonly allow: RunnerAllowance;
+  readonly status: 'active' | 'removed';
+};
+
+/** Who may speak for a tenant: the fold of its registry facts. */
+export type TenantView = {
+  readonly origin: string;
+  readonly log_key: string;
+  readonly keys: readonly KeyView[];
+  readonly api_keys: readonly TokenView[];
+  readonly runners: readonly RunnerView[];
+};
+
+export const emptyTenant: TenantView = { origin: '', log_key: '', keys: [], api_keys: [], runners: [] };
+
+export type TenantFact =
+  | { readonly intent: 'registry.tenant.created'; readonly payload: TenantCreated }
+  | { readonly intent: 'registry.key.add'; readonly payload: KeyAdd }
+  | { readonly intent: 'registry.key.revoke'; readonly payload: KeyRevoke }
+  | { readonly intent: 'registry.apikey.create'; readonly payload: ApikeyCreate }
+  | { readonly intent: 'registry.apikey.revoke'; readonly payload: ApikeyRevoke }
+  | { readonly intent: 'registry.runner.add'; readonly payload: RunnerAdd }
+  | { readonly intent: 'registry.runner.remove'; readonly payload: RunnerRemove };
+
+export function evolveTenant(state: TenantView, fact: TenantFact, index: number): TenantView {
+  switch (fact.intent) {
+    case 'registry.tenant.created': {
+      const { origin, log_key, root, services, api_key } = fact.payload;
+      const rootKey: KeyView = { ...root, role: 'client', status: 'active', since: index };
+      const serviceKeys = services.map(({ kid, pub }): KeyView => ({
+        kid,
+        pub,
+        role: 'service',
+        scopes: [],
+        status: 'active',
+        since: index,
+      }));
+      return {
+        origin,
+        log_key,
+        keys: [rootKey, ...serviceKeys],
+        api_keys: [{ ...api_key, status: 'active' }],
+        runners: [],
+      };
+    }
+    case 'registry.key.add': {
+      const { kid, pub, scopes, exp } = fact.payload;
+      const key: KeyView = {
+        kid,
+        pub,
+        role: 'client',
+        scopes,
+        ...(exp === undefined ? {} : { exp }),
+        status: 'active',
+        since: index,
+      };
+      return { ...state, keys: [...state.keys, key] };
+    }
+    case 'registry.key.revoke':
+      return { ...state, keys: revokeKey(state.keys, fact.payload.kid) };
+    case 'registry.apikey.create': {
+      const { token_id, hash, scopes, exp } = fact.payload;
+      const token: TokenView = {
+        token_id,
+        hash,
+        scopes,
+        ...(exp === undefined ? {} : { exp }),
+        status: 'active',
+      };
+      return { ...state, api_keys: [...state.api_keys, token] };
+    }
+    case 'registry.apikey.revoke':
+      return {
+        ...state,
+        api_keys: state.api_keys.map((token) =>
+          token.token_id === fact.payload.token_id ? { ...token, status: 'revoked' } : token,
+        ),
+      };
+    case 'registry.runner.add': {
+      const { runner, kid, pub, hpke_pub, providers, allow } = fact.payload;
+      const key: KeyView = { kid, pub, role: 'runner', scopes: [], status: 'active', since: index };
+      const view: RunnerView = { runner, kid, hpke_pub, providers, allow: allow ?? {}, status: 'active' };
+      return {
+        ...state,
+        keys: [...state.keys, key],
+        runners: [...state.runners.filter((other) => other.runner !== runner), view],
+      };
+    }
+    case 'registry.runner.remove': {
+      const gone = state.runners.find(({ runner }) => runner === fact.payload.runner);
+      if (gone === undefined) return state;
+      return {
+        ...state,
+        keys: revokeKey(state.keys, gone.kid),
+        runners: state.runners.map((runner) => (runner === gone ? { ...gone, status: 'removed' } : runner)),
+      };
+    }
+  }
+}
+
+function revokeKey(keys: readonly KeyView[], kid: string): readonly KeyView[] {
+  return keys.map((key) => (key.kid === kid ? { ...key, status: 'revoked' } : key));
+}
