@@ -1,1 +1,19 @@
-export {};
+export {
+  CONTAINER_PROVIDERS,
+  containerName,
+  forRun,
+  LABELS,
+  parseLabels,
+  toLabels,
+  volumeName,
+  type ContainerProvider,
+  type ContainerSpec,
+  type RestartPolicy,
+  type Run,
+  type RunSpec,
+  type SecretSlot,
+} from './container-spec.ts';
+export { TARGET_FAULTS, TargetError, type TargetErrorCode } from './errors.ts';
+export { planContainer, type ContainerPlan, type PlanOptions, type Refusal } from './plan-container.ts';
+export { toPodmanArgs } from './podman-args.ts';
+export type { Secret } from './handoff.ts';
