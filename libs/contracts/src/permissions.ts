@@ -1,10 +1,10 @@
 import { CONSUMERS, FIRST_PARTITION, GATE_BUCKET, STREAMS } from './streams.ts';
 import {
   acceptPartition,
+  ALL_STORED_FACTS,
   ANY_INBOX,
   inboxPrefix,
   runnerUser,
-  storedFactsOf,
   submitReport,
   submitService,
   SUBMIT_CLIENT,
@@ -111,27 +111,32 @@ export function permissionsOf(user: NatsUser): NatsPermissions {
           allow: [
             submitService('deploy-orchestrator'),
             'parked.>',
-            ...consume(STREAMS.facts, CONSUMERS.orchestrator(FIRST_PARTITION), { filter: '>' }),
+            ...consume(STREAMS.facts, CONSUMERS.orchestrator(FIRST_PARTITION), { filter: ALL_STORED_FACTS }),
           ],
         },
         subscribe,
       };
     case 'projector':
       return {
-        publish: { allow: ['parked.>', ...consume(STREAMS.facts, CONSUMERS.projector, { filter: '>' })] },
+        publish: { allow: ['parked.>', ...consume(STREAMS.facts, CONSUMERS.projector, { filter: ALL_STORED_FACTS })] },
         subscribe,
       };
   }
 }
 
-/** A runner reports as itself, and reads the facts of its own tenant and of nobody else. */
+/**
+ * A runner reports as itself, and reads the facts of its own tenant and of nobody else. Its durable is made for it by the
+ * migrator, for whoever may create a consumer may also have the server deliver to any subject. It may rewind its own.
+ */
 export function runnerPermissions(tenant: string, runner: string): NatsPermissions {
   const user = runnerUser(tenant, runner);
+  const consumer = CONSUMERS.runner(user);
   return {
     publish: {
       allow: [
         submitReport(tenant, runner),
-        ...consume(STREAMS.facts, CONSUMERS.runner(user), { filter: storedFactsOf(tenant) }),
+        ...consume(STREAMS.facts, consumer),
+        `$JS.API.CONSUMER.RESET.${STREAMS.facts}.${consumer}`,
       ],
     },
     subscribe: own(user),
