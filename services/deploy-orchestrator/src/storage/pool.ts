@@ -1,0 +1,2 @@
+/** Injection token of the orchestrator's PostgreSQL pool. */
+export const POOL = Symbol('pool');
