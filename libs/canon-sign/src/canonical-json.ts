@@ -83,8 +83,7 @@ function writeObject(object: Readonly<Record<string, unknown>>, path: Path, dept
     throw fault('UNSUPPORTED_VALUE', 'an object with a symbol for a key', path, depth);
   }
   let text = '{';
-  // the default order of sort is by UTF-16 code units, as RFC 8785 §3.2.3 wants it
-  for (const key of Object.keys(object).sort()) {
+  for (const key of sortKeys(Object.keys(object))) {
     path[depth] = key;
     text += `${text.length > 1 ? ',' : ''}${writeString(key, path, depth)}:${write(object[key], path, depth + 1)}`;
   }
@@ -100,14 +99,32 @@ function writeArray(array: readonly unknown[], path: Path, depth: number): strin
   return `${text}]`;
 }
 
-// control characters, quote, backslash, and all surrogates, paired or not
-const needsCare = /[\u0000-\u001f"\\\ud800-\udfff]/;
-
 function writeString(value: string, path: Path, depth: number): string {
-  if (!needsCare.test(value)) return `"${value}"`;
+  if (isVerbatim(value)) return `"${value}"`;
   if (!value.isWellFormed())
     throw fault('LONE_SURROGATE', 'a string with half a surrogate pair', path, depth);
   return JSON.stringify(value); // escapes exactly as RFC 8785 §3.2.2.2 does
+}
+
+/** Whether a string needs neither escapes nor a look at its surrogates, as nearly all do. */
+function isVerbatim(value: string): boolean {
+  for (let i = 0; i < value.length; i++) {
+    const unit = value.charCodeAt(i);
+    if (unit < 0x20 || unit === 0x22 || unit === 0x5c || (unit >= 0xd800 && unit <= 0xdfff)) return false;
+  }
+  return true;
+}
+
+/** In place, by UTF-16 code units (RFC 8785 §3.2.3), which is how strings compare. Insertion is quickest for the few keys objects have. */
+function sortKeys(keys: string[]): string[] {
+  if (keys.length > 32) return keys.sort();
+  for (let i = 1; i < keys.length; i++) {
+    const key = keys[i] ?? '';
+    let to = i;
+    for (let before = keys[to - 1]; before !== undefined && before > key; before = keys[to - 1]) keys[to--] = before;
+    keys[to] = key;
+  }
+  return keys;
 }
 
 function writeNumber(value: number, path: Path, depth: number): string {

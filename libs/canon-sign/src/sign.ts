@@ -138,10 +138,8 @@ function withoutSignature(kind: SignedObjectKind, object: unknown): Fields {
   return isPlainObject(held) ? { ...fields, [holder]: without(held, field) } : fields;
 }
 
-function without(fields: Fields, field: string, other?: string): Fields {
-  const rest: Record<string, unknown> = { ...fields };
-  delete rest[field];
-  if (other !== undefined) delete rest[other];
+function without(fields: Fields, field: string, other: string = field): Fields {
+  const { [field]: _one, [other]: _two, ...rest } = fields;
   return rest;
 }
 
