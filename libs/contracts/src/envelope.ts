@@ -80,11 +80,7 @@ export const JudgedSpan = Type.Object(
     /** Bytes of the verdict span that commits with it (`minicontainer.applied`, …); 0 for none. Its body follows the span's own. */
     verdict_length: Count,
     /** Who signed it; only a client's span moves the subject's head. */
-    role: Type.Union(
-      ['operator', 'client', 'service', 'runner'].map((role) =>
-        Type.Literal(role as 'operator' | 'client' | 'service' | 'runner'),
-      ),
-    ), // literals of the same array
+    role: Type.Enum(['operator', 'client', 'service', 'runner']),
     /** What the verdict rests on: key → log index of the last write the gate knew, −1 for never. */
     reads: Type.Record(Type.String(), Type.Integer({ minimum: -1 })),
     writes: Type.Array(Type.String()),

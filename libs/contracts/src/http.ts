@@ -50,11 +50,7 @@ export const SpansResponse = Type.Array(Ack, { $id: 'spans-response' });
 export const ContainerState = Type.Object({
   ref: Type.Optional(Type.String()),
   refs: Type.Array(Type.String()),
-  run_state: Type.Union(
-    ['none', 'planned', 'pending', 'running', 'exited', 'failed'].map((state) =>
-      Type.Literal(state as 'none' | 'planned' | 'pending' | 'running' | 'exited' | 'failed'),
-    ), // literals of the same array
-  ),
+  run_state: Type.Enum(['none', 'planned', 'pending', 'running', 'exited', 'failed']),
   deploy: Type.Optional(SpanId),
   lease: Type.Optional(Type.Integer()),
   runner: Type.Optional(Type.String()),

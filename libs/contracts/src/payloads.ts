@@ -162,7 +162,7 @@ export const DeployFailed = payload('deploy/failed.v1', {
   deploy: SpanId,
   lease: Lease,
   runner: Type.Optional(Id),
-  why: Type.Union(DEPLOY_FAILURES.map((why) => Type.Literal(why))),
+  why: Type.Enum(DEPLOY_FAILURES),
   message: Why,
 });
 const GrantUse = Type.Object(

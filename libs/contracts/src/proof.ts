@@ -11,7 +11,7 @@ export const Proof = Type.Object(
     type: Type.Literal('ll.proof.v1'),
     id: Id,
     tenant: Name,
-    intent: Type.Union(PROOF_INTENTS.map((intent) => Type.Literal(intent))),
+    intent: Type.Enum(PROOF_INTENTS),
     subject: SubjectUrn,
     ref: Type.Optional(Ref),
     /** Kids that may use the proof beside its own. */

@@ -7,7 +7,7 @@ export const ENTITY_TYPES = ['contract', 'function', 'decision', 'agent', 'law',
 export const Span = Type.Object(
   {
     schema_version: Type.Literal('1.1.0'),
-    entity_type: Type.Union(ENTITY_TYPES.map((type) => Type.Literal(type))),
+    entity_type: Type.Enum(ENTITY_TYPES),
     this: SpanId,
     /** Last client-signed span of the subject; optimistic concurrency when given. */
     prev: Type.Optional(SpanId),
