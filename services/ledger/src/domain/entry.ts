@@ -1,0 +1,76 @@
+import { blake3Hash } from '@logline/canon-sign';
+import { ContractError, parseSubject, storedFactSubject } from '@logline/contracts';
+import { LedgerError } from '../errors.ts';
+
+/** What becomes one leaf of a log: the exact canonical bytes of a signed span, and the little the ledger reads of it. */
+export type Entry = {
+  readonly this: string;
+  readonly intent: string;
+  readonly subject: string;
+  readonly ts: string;
+  /** Last client-signed span of the subject, where the span insists on one. */
+  readonly prev: string | undefined;
+  readonly payload: Readonly<Record<string, unknown>>;
+  readonly bytes: Uint8Array;
+  /** BLAKE3 of the bytes, `blake3:<64 hex>`: the receipt's `hash`. */
+  readonly hash: string;
+  /** Where the fact goes on the bus. Built at the door, so that nothing unpublishable is ever committed. */
+  readonly factSubject: string;
+};
+
+const SPAN_ID = /^urn:span:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/; // what the column uuid takes; the gate is stricter
+const INTENT = /^[a-z_]+(\.[a-z_]+){1,3}$/;
+const TEXT = new TextDecoder('utf-8', { fatal: true });
+
+/**
+ * The gate has checked the span whole; here only what the ledger itself relies on.
+ * @throws LedgerError `BAD_ENTRY` if the bytes are no span, or its subject belongs to another tenant
+ */
+export function parseEntry(bytes: Uint8Array, tenant: string): Entry {
+  const span = parseObject(bytes);
+  const { this: id, intent, subject, ts, prev, payload } = span;
+  if (typeof id !== 'string' || !SPAN_ID.test(id)) throw badEntry('its id is no span id');
+  if (typeof intent !== 'string' || !INTENT.test(intent)) throw badEntry('its intent is no intent');
+  if (typeof subject !== 'string' || typeof ts !== 'string') throw badEntry('it has no subject or no time');
+  if (prev !== undefined && (typeof prev !== 'string' || !SPAN_ID.test(prev))) throw badEntry('its prev is no span id');
+  return {
+    this: id,
+    intent,
+    subject,
+    ts,
+    prev,
+    payload: isRecord(payload) ? payload : {},
+    bytes,
+    hash: blake3Hash(bytes),
+    factSubject: toFactSubject(intent, subject, tenant),
+  };
+}
+
+function toFactSubject(intent: string, subject: string, tenant: string): string {
+  try {
+    if (parseSubject(subject).tenant !== tenant) throw badEntry('its subject belongs to another tenant');
+    return storedFactSubject(intent, subject);
+  } catch (cause) {
+    if (cause instanceof ContractError) throw new LedgerError('BAD_ENTRY', 'not a span: its subject is no subject', { cause });
+    throw cause;
+  }
+}
+
+function parseObject(bytes: Uint8Array): Readonly<Record<string, unknown>> {
+  let value: unknown;
+  try {
+    value = JSON.parse(TEXT.decode(bytes));
+  } catch (cause) {
+    throw new LedgerError('BAD_ENTRY', 'not a span: not JSON', { cause });
+  }
+  if (!isRecord(value)) throw badEntry('not an object');
+  return value;
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function badEntry(why: string): LedgerError {
+  return new LedgerError('BAD_ENTRY', `not a span: ${why}`);
+}
