@@ -1,1 +1,46 @@
-export {};
+export { answer, type PositionedAck } from './answer.ts';
+export { callApi } from './api.ts';
+export { classifyBy, type Classify } from './classify.ts';
+export { Coalescer, type CoalescerOptions } from './coalescer.ts';
+export { connectNats, type NatsOptions } from './connect.ts';
+export { JetStreamContext } from './context.ts';
+export { JETSTREAM_FAULTS, JetStreamError, type Fault, type JetStreamErrorCode } from './errors.ts';
+export { toFactMessage, type FactMessage } from './fact-message.ts';
+export { FactSubmitter, type FactSubmitterOptions, type Submission } from './fact-submitter.ts';
+export { followFacts, type FollowedFact, type Following, type FollowOptions } from './follow-facts.ts';
+export { lastFactOf, type LastFact } from './last-fact.ts';
+export type { Log } from './log.ts';
+export {
+  MessageLoop,
+  pullMessages,
+  type HandlerMode,
+  type LoopCounts,
+  type MessageLoopOptions,
+} from './message-loop.ts';
+export {
+  keepStreams,
+  migrateStreams,
+  provisionRunner,
+  removeRunner,
+  type MigrateOptions,
+} from './migrate-streams.ts';
+export { PARKED_HEADERS } from './park.ts';
+export {
+  MAX_MESSAGE_BYTES,
+  Publisher,
+  type HeaderPair,
+  type PublishOptions,
+  type Stored,
+} from './publisher.ts';
+export { publishBatch, publishFacts } from './publish-facts.ts';
+export { recreateConsumer, resetConsumer, type RecreateOptions } from './recreate-consumer.ts';
+export { ReplyInbox, type ExpectedAcks } from './reply-inbox.ts';
+export { splitBodies, type Range } from './split-bodies.ts';
+export {
+  consumerConfigs,
+  runnerConsumer,
+  streamConfigs,
+  type ConsumerConfig,
+  type DurableConsumer,
+  type StreamConfig,
+} from './stream-settings.ts';

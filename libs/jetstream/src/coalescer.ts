@@ -1,0 +1,115 @@
+import {
+  formatEnvelope,
+  MAX_ENVELOPE_BYTES,
+  MAX_ENVELOPE_SPANS,
+  type AcceptRequest,
+  type SubmitRequest,
+} from '@logline/contracts';
+import { JetStreamError } from './errors.ts';
+
+export type CoalescerOptions = {
+  /** Resolves when the envelope is stored. Never called again before that. */
+  readonly send: (envelope: Uint8Array) => Promise<unknown>;
+  /** Requests that may wait while one envelope is on its way; 10,000. */
+  readonly maxWaiting?: number;
+  /** Bytes that may wait; 64 MiB. */
+  readonly maxWaitingBytes?: number;
+};
+
+type Waiting<Request> = {
+  readonly request: Request;
+  readonly bodies: readonly Uint8Array[];
+  readonly bytes: number;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+};
+
+/**
+ * One envelope in flight; whatever arrives meanwhile goes out together as the next one, in order of arrival, up to 128 spans
+ * and 512 KiB. No timer: an idle line sends at once, a busy one fills its envelopes (architecture "An envelope per hop").
+ */
+export class Coalescer<Request extends SubmitRequest | AcceptRequest> {
+  readonly #send: CoalescerOptions['send'];
+  readonly #maxWaiting: number;
+  readonly #maxWaitingBytes: number;
+  #waiting: Waiting<Request>[] = [];
+  #waitingBytes = 0;
+  #isSending = false;
+
+  constructor({ send, maxWaiting = 10_000, maxWaitingBytes = 64 * 1024 * 1024 }: CoalescerOptions) {
+    this.#send = send;
+    this.#maxWaiting = maxWaiting;
+    this.#maxWaitingBytes = maxWaitingBytes;
+  }
+
+  /** Requests that wait for their turn; those on their way are not counted. */
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
+  /**
+   * Resolves when the envelope that carries this request is stored. A request is never split and never empty.
+   * @throws JetStreamError `QUEUE_FULL` when too much waits already; what `send` throws for its envelope
+   */
+  add(request: Request, bodies: readonly Uint8Array[]): Promise<void> {
+    const bytes = bodies.reduce(
+      (sum, body) => sum + body.length,
+      Buffer.byteLength(JSON.stringify(request)) + 1,
+    );
+    if (this.#waiting.length >= this.#maxWaiting || this.#waitingBytes + bytes > this.#maxWaitingBytes) {
+      return Promise.reject(
+        new JetStreamError('QUEUE_FULL', `${this.#waiting.length} requests wait already`),
+      );
+    }
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ request, bodies, bytes, resolve, reject });
+      this.#waitingBytes += bytes;
+      if (!this.#isSending) void this.#drain();
+    });
+  }
+
+  async #drain(): Promise<void> {
+    this.#isSending = true;
+    // requests of the same tick share the first envelope too
+    await Promise.resolve();
+    while (this.#waiting.length > 0) {
+      const group = this.#takeGroup();
+      try {
+        await this.#send(toEnvelope(group));
+        for (const one of group) one.resolve();
+      } catch (error) {
+        for (const one of group) one.reject(error);
+      }
+    }
+    this.#isSending = false;
+  }
+
+  /** At least one request, so that an oversized one meets `send`'s own limit instead of blocking the line. */
+  #takeGroup(): readonly Waiting<Request>[] {
+    let spans = 0;
+    let bytes = ENVELOPE_BYTES;
+    let count = 0;
+    for (const one of this.#waiting) {
+      spans += one.request.spans.length;
+      bytes += one.bytes;
+      if (count > 0 && (spans > MAX_ENVELOPE_SPANS || bytes > MAX_ENVELOPE_BYTES)) break;
+      count++;
+    }
+    const group = this.#waiting.slice(0, count);
+    this.#waiting = this.#waiting.slice(count);
+    for (const one of group) this.#waitingBytes -= one.bytes;
+    return group;
+  }
+}
+
+/** Length field and the header's own braces. */
+const ENVELOPE_BYTES = 32;
+
+function toEnvelope(group: readonly Waiting<SubmitRequest | AcceptRequest>[]): Uint8Array {
+  // one Coalescer carries one kind of request; formatEnvelope does not look inside
+  const requests = group.map(({ request }) => request) as AcceptRequest[];
+  return formatEnvelope(
+    { v: 1, requests },
+    group.flatMap(({ bodies }) => bodies),
+  );
+}

@@ -1,0 +1,370 @@
+import { STREAMS } from '@logline/contracts';
+import type { NatsConnection } from '@nats-io/nats-core';
+import { classifyBy, type Classify } from './classify.ts';
+import type { JetStreamContext } from './context.ts';
+import { JetStreamError } from './errors.ts';
+import { noLog, type Log } from './log.ts';
+import { park } from './park.ts';
+import { Publisher } from './publisher.ts';
+import { Puller } from './puller.ts';
+
+/**
+ * How messages reach the handler. `ordered`: one at a time, nothing overtakes. `batch`: as many as are there, up to `limit`, together; else like
+ * ordered. `concurrent`: handlers are started in stream order and not waited for, up to `limit` at once.
+ */
+export type HandlerMode =
+  | { readonly mode: 'ordered' }
+  | { readonly mode: 'batch'; readonly limit: number }
+  | { readonly mode: 'concurrent'; readonly limit: number };
+
+export type MessageLoopOptions = {
+  readonly nc: NatsConnection;
+  readonly stream: string;
+  readonly consumer: string;
+  readonly how: HandlerMode;
+  /** Resolves when the messages' effects are durable; they are acknowledged then. One message, but in `batch` mode. */
+  readonly handle: (messages: readonly [JetStreamContext, ...JetStreamContext[]]) => Promise<unknown>;
+  readonly classify?: Classify;
+  /** What becomes of a message that can never be handled. By default a fact is parked, anything else terminated. */
+  readonly rejected?: 'terminate' | 'park';
+  /** The loop has stopped because of this. */
+  readonly onFatal?: (error: unknown) => void;
+  readonly log?: Log;
+};
+
+export type LoopCounts = {
+  handled: number;
+  retried: number;
+  terminated: number;
+  parked: number;
+  /** Delivered again while the first delivery was in our hands, or after it was handled. */
+  repeated: number;
+};
+
+/** Messages fetched ahead in the modes that handle one thing at a time. */
+const AHEAD = 64;
+/** An error nobody has classified is retried this often before the message counts as rejected. */
+const UNKNOWN_ATTEMPTS = 5;
+/** Must be well under the shortest `ack_wait`. */
+const HEARTBEAT_MS = 1_000;
+
+/** Pulls from one durable consumer, hands messages to a handler, and settles them by how it ended. */
+export class MessageLoop {
+  readonly counts: LoopCounts = { handled: 0, retried: 0, terminated: 0, parked: 0, repeated: 0 };
+  readonly stream: string;
+  readonly consumer: string;
+  readonly #options: MessageLoopOptions;
+  readonly #classify: Classify;
+  readonly #log: Log;
+  readonly #publisher: Publisher;
+  readonly #limit: number;
+  #puller: Puller | undefined;
+  #heartbeat: NodeJS.Timeout | undefined;
+  /** Everything delivered and not settled, by sequence: waiting or being handled. */
+  #held = new Map<number, JetStreamContext>();
+  #queue: JetStreamContext[] = [];
+  #running = new Set<Promise<void>>();
+  #isHandling = false;
+  #lastHandled = 0;
+  #state: 'paused' | 'running' | 'stopping' = 'paused';
+  #wakeRetries = new Set<() => void>();
+
+  constructor(options: MessageLoopOptions) {
+    this.#options = options;
+    this.stream = options.stream;
+    this.consumer = options.consumer;
+    this.#classify = options.classify ?? classifyBy();
+    this.#log = options.log ?? noLog;
+    this.#publisher = new Publisher(options.nc);
+    this.#limit =
+      options.how.mode === 'concurrent'
+        ? options.how.limit
+        : Math.max(AHEAD, options.how.mode === 'batch' ? options.how.limit : 0);
+  }
+
+  get inFlight(): number {
+    return this.#held.size;
+  }
+
+  /** Whether messages would come if there were any. */
+  isHealthy(): boolean {
+    return this.#puller?.isHealthy() ?? false;
+  }
+
+  start(): void {
+    if (this.#state === 'running') return;
+    this.#state = 'running';
+    this.#lastHandled = 0;
+    const { nc, stream, consumer } = this.#options;
+    this.#puller = new Puller({
+      nc,
+      stream,
+      consumer,
+      log: this.#log,
+      capacity: () => this.#capacity(),
+      onMessage: (message) => this.#take(message),
+    });
+    this.#heartbeat = setInterval(() => {
+      for (const message of this.#held.values()) message.working();
+    }, HEARTBEAT_MS);
+    this.#puller.start();
+  }
+
+  /**
+   * Stops pulling and resolves when the running handlers are done and settled. The rest is given back at once (`release`), or dropped
+   * where the consumer is no longer ours to settle.
+   */
+  async stop(rest: 'release' | 'drop' = 'release'): Promise<void> {
+    if (this.#state !== 'running') return;
+    this.#state = 'stopping';
+    this.#puller?.stop();
+    for (const wake of [...this.#wakeRetries]) wake();
+    const waiting = this.#queue;
+    this.#queue = [];
+    for (const message of waiting) {
+      this.#held.delete(message.sequence);
+      if (rest === 'release') message.nak(0);
+    }
+    while (this.#running.size > 0) await Promise.allSettled([...this.#running]);
+    clearInterval(this.#heartbeat);
+    this.#held.clear();
+    // so that what was settled is out before the caller closes the connection or tells others
+    if (!this.#options.nc.isClosed()) await this.#options.nc.flush().catch(() => undefined);
+    this.#state = 'paused';
+  }
+
+  #capacity(): number {
+    const free = this.#limit - this.#held.size;
+    // small refills cost a round trip each
+    return free >= Math.ceil(this.#limit / 4) ? free : 0;
+  }
+
+  #take(message: JetStreamContext): void {
+    const { how } = this.#options;
+    if (this.#held.has(message.sequence)) {
+      this.counts.repeated++;
+      return; // the delivery in our hands will settle it
+    }
+    if (how.mode !== 'concurrent' && message.sequence <= this.#lastHandled) {
+      this.counts.repeated++;
+      message.ack(); // the first ack was lost
+      return;
+    }
+    this.#held.set(message.sequence, message);
+    if (how.mode === 'concurrent') return this.#track(this.#runConcurrent(message));
+    this.#queue.push(message);
+    if (!this.#isHandling) this.#track(this.#drainQueue());
+  }
+
+  #track(work: Promise<void>): void {
+    const tracked = work
+      .catch((error: unknown) => this.#fail(error))
+      .finally(() => this.#running.delete(tracked));
+    this.#running.add(tracked);
+  }
+
+  async #runConcurrent(message: JetStreamContext): Promise<void> {
+    try {
+      await this.#options.handle([message]);
+      this.#settle(message);
+    } catch (error) {
+      switch (this.#verdict(error, message.deliveryCount)) {
+        case 'retry': {
+          const delayMs = backoffMs(message.deliveryCount);
+          this.#logRetry(error, message, delayMs);
+          this.#held.delete(message.sequence);
+          message.nak(this.#state === 'stopping' ? 0 : delayMs);
+          break;
+        }
+        case 'reject':
+          await this.#reject(error, message);
+          break;
+        case 'stop':
+          throw error;
+      }
+    }
+    this.#puller?.pull();
+  }
+
+  async #drainQueue(): Promise<void> {
+    this.#isHandling = true;
+    const { how } = this.#options;
+    try {
+      // what arrives in the same tick belongs to the first batch
+      if (how.mode === 'batch') await Promise.resolve();
+      for (;;) {
+        const [first, ...others] = this.#queue.splice(0, how.mode === 'batch' ? how.limit : 1);
+        if (first === undefined) return;
+        await this.#runOrdered([first, ...others]);
+        this.#puller?.pull();
+      }
+    } finally {
+      this.#isHandling = false;
+    }
+  }
+
+  /** Retries in place until it is decided, so that nothing overtakes. */
+  async #runOrdered(messages: readonly [JetStreamContext, ...JetStreamContext[]]): Promise<void> {
+    const [first] = messages;
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await this.#options.handle(messages);
+        for (const message of messages) this.#settle(message);
+        return;
+      } catch (error) {
+        switch (this.#verdict(error, attempt)) {
+          case 'retry': {
+            if (this.#state !== 'running') return this.#giveBack(messages);
+            const delayMs = backoffMs(attempt);
+            this.#logRetry(error, first, delayMs);
+            await this.#pause(delayMs);
+            // stop() may have come in the meantime
+            if (this.#isStopping()) return this.#giveBack(messages);
+            break;
+          }
+          case 'reject':
+            if (messages.length === 1) return await this.#reject(error, first);
+            // one of them cannot be handled: find it, and let the others through
+            for (const message of messages) {
+              if (this.#isStopping()) this.#giveBack([message]);
+              else await this.#runOrdered([message]);
+            }
+            return;
+          case 'stop':
+            throw error;
+        }
+      }
+    }
+  }
+
+  #verdict(error: unknown, attempt: number): 'retry' | 'reject' | 'stop' {
+    switch (this.#classify(error)) {
+      case 'rejected':
+        return 'reject';
+      case 'retryable':
+        return 'retry';
+      case 'fatal':
+        return 'stop';
+      case undefined:
+        return attempt >= UNKNOWN_ATTEMPTS ? 'reject' : 'retry';
+    }
+  }
+
+  async #reject(error: unknown, message: JetStreamContext): Promise<void> {
+    const rejected = this.#options.rejected ?? (this.stream === STREAMS.facts ? 'park' : 'terminate');
+    const reason = reasonOf(error);
+    const about = {
+      err: error,
+      stream: this.stream,
+      consumer: this.consumer,
+      sequence: message.sequence,
+      subject: message.subject,
+      trace: message.trace,
+    };
+    if (rejected === 'park') {
+      await this.#park(message, reason);
+      this.#log.error(about, 'a message that cannot be handled was parked');
+    } else {
+      this.#log.error(about, 'a message that cannot be handled was dropped');
+    }
+    message.terminate(reason);
+    this.#held.delete(message.sequence);
+    this.#lastHandled = Math.max(this.#lastHandled, message.sequence);
+    if (rejected === 'park') this.counts.parked++;
+    else this.counts.terminated++;
+  }
+
+  /** Until it is stored, nothing behind it moves: a fact is never lost between two streams. */
+  async #park(message: JetStreamContext, reason: string): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await park(this.#publisher, this.consumer, message, reason);
+      } catch (error) {
+        if (this.#classify(error) !== 'retryable' || this.#isStopping()) throw error;
+        this.#logRetry(error, message, backoffMs(attempt));
+        await this.#pause(backoffMs(attempt));
+      }
+    }
+  }
+
+  #settle(message: JetStreamContext): void {
+    message.ack();
+    this.#held.delete(message.sequence);
+    this.#lastHandled = Math.max(this.#lastHandled, message.sequence);
+    this.counts.handled++;
+  }
+
+  #giveBack(messages: readonly JetStreamContext[]): void {
+    for (const message of messages) {
+      this.#held.delete(message.sequence);
+      message.nak(0);
+    }
+  }
+
+  #isStopping(): boolean {
+    return this.#state !== 'running';
+  }
+
+  #logRetry(error: unknown, message: JetStreamContext, delayMs: number): void {
+    this.counts.retried++;
+    this.#log.warn(
+      {
+        err: error,
+        stream: this.stream,
+        consumer: this.consumer,
+        sequence: message.sequence,
+        delivery: message.deliveryCount,
+        delayMs,
+        trace: message.trace,
+      },
+      'a message could not be handled yet',
+    );
+  }
+
+  #fail(error: unknown): void {
+    this.#puller?.stop();
+    this.#queue = [];
+    const { onFatal } = this.#options;
+    this.#log.error({ err: error, stream: this.stream, consumer: this.consumer }, 'the loop has stopped');
+    if (onFatal !== undefined) return onFatal(error);
+    queueMicrotask(() => {
+      throw error; // nobody is in charge: let the process end
+    });
+  }
+
+  async #pause(ms: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const wake = (): void => {
+        clearTimeout(timer);
+        this.#wakeRetries.delete(wake);
+        resolve();
+      };
+      const timer = setTimeout(wake, ms);
+      this.#wakeRetries.add(wake);
+    });
+  }
+}
+
+/** 100 ms, 200 ms … 5 s. */
+function backoffMs(attempt: number): number {
+  return Math.min(5_000, 50 * 2 ** Math.min(attempt, 10));
+}
+
+/** Code and message, never a payload. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return 'unknown error';
+  const code = 'code' in error && typeof error.code === 'string' ? `${error.code}: ` : '';
+  return `${code}${error.message}`.slice(0, 1024);
+}
+
+/** The loop of a process without Nest. @throws JetStreamError `REFUSED` for a limit below one */
+export function pullMessages(options: MessageLoopOptions): {
+  close(): Promise<void>;
+  readonly loop: MessageLoop;
+} {
+  if (options.how.mode !== 'ordered' && options.how.limit < 1)
+    throw new JetStreamError('REFUSED', 'a limit below one');
+  const loop = new MessageLoop(options);
+  loop.start();
+  return { close: () => loop.stop(), loop };
+}

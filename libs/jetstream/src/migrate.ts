@@ -1,0 +1,49 @@
+import { readFileSync } from 'node:fs';
+import { connectNats } from './connect.ts';
+import { keepStreams, migrateStreams } from './migrate-streams.ts';
+
+/**
+ * Streams and consumers as this version wants them: `node dist/migrate.js`, or `… --keep` to stay and do it again whenever the
+ * server comes back (one machine). Reads LOGLINE_MIGRATOR_NATS_URL, …_NATS_USER (default migrator), …_NATS_PASSWORD_FILE, …_REPLICAS (default 1).
+ */
+const { env } = process;
+const url = env['LOGLINE_MIGRATOR_NATS_URL'];
+const passwordFile = env['LOGLINE_MIGRATOR_NATS_PASSWORD_FILE'];
+const replicas = Number(env['LOGLINE_MIGRATOR_REPLICAS'] ?? '1');
+if (url === undefined || passwordFile === undefined || ![1, 3, 5].includes(replicas)) {
+  console.error(
+    'set LOGLINE_MIGRATOR_NATS_URL, LOGLINE_MIGRATOR_NATS_PASSWORD_FILE and, if not 1, LOGLINE_MIGRATOR_REPLICAS to 3 or 5',
+  );
+  process.exit(2);
+}
+const log = {
+  debug: () => undefined,
+  info: (fields: object, message: string) =>
+    console.log(JSON.stringify({ level: 'info', msg: message, ...fields })),
+  warn: (fields: object, message: string) =>
+    console.error(JSON.stringify({ level: 'warn', msg: message, ...fields })),
+  error: (fields: object, message: string) =>
+    console.error(JSON.stringify({ level: 'error', msg: message, ...fields })),
+};
+const nc = await connectNats({
+  url,
+  user: env['LOGLINE_MIGRATOR_NATS_USER'] ?? 'migrator',
+  password: readFileSync(passwordFile, 'utf8').trim(),
+  name: 'migrator',
+  log,
+});
+if (process.argv.includes('--keep')) {
+  const keeper = keepStreams(nc, log, { replicas });
+  await keeper.ready;
+  log.info({}, 'streams are as wanted; watching');
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.once(signal, () => {
+      keeper.stop();
+      void nc.close();
+    });
+  }
+} else {
+  await migrateStreams(nc, { replicas });
+  await nc.close();
+  log.info({}, 'streams are as wanted');
+}

@@ -1,0 +1,95 @@
+import { nuid, type NatsConnection } from '@nats-io/nats-core';
+import { toJetStreamError } from './api-error.ts';
+import { JetStreamError } from './errors.ts';
+import type { FactMessage } from './fact-message.ts';
+import { parseAnswer } from './api.ts';
+import { parseStored, Publisher, toHeaders, type HeaderPair } from './publisher.ts';
+
+/** Up to here one by one is faster: a small batch is staged on disk first (facts/jetstream §2). */
+const MOST_ONE_BY_ONE = 16;
+/** Limit of the server. */
+const MOST_IN_BATCH = 1000;
+const MOST_BATCH_BYTES = 8 * 1024 * 1024;
+const TIMEOUT_MS = 10_000;
+
+/**
+ * Facts of one log, stored in order: none before the one ahead of it is. A few go one by one, many as atomic batches.
+ * Idempotent within the duplicate window of two minutes. One call at a time for one log.
+ * @throws JetStreamError `UNAVAILABLE` (a prefix may be stored): read `lastFactOf` and go on behind it; other codes of `Publisher`
+ */
+export async function publishFacts(nc: NatsConnection, facts: readonly FactMessage[]): Promise<void> {
+  if (facts.length <= MOST_ONE_BY_ONE) return await publishOneByOne(nc, facts);
+  for (const batch of toBatches(facts)) {
+    try {
+      await publishBatch(nc, batch);
+    } catch (error) {
+      // a batch is refused whole when one of its facts is stored already; one by one each is recognised
+      if (!(error instanceof JetStreamError) || error.code !== 'DUPLICATE') throw error;
+      await publishOneByOne(nc, batch);
+    }
+  }
+}
+
+async function publishOneByOne(nc: NatsConnection, facts: readonly FactMessage[]): Promise<void> {
+  const publisher = new Publisher(nc);
+  for (const { subject, body, headers, msgId } of facts)
+    await publisher.publish(subject, body, { headers, msgId });
+}
+
+/**
+ * All of the messages are stored next to each other, or none (ADR-50), in raw protocol: the client hides the error codes.
+ * At most 1000, all to subjects of one stream.
+ * @throws JetStreamError `CONFLICT`, `DUPLICATE`, `UNAVAILABLE` …
+ */
+export async function publishBatch(nc: NatsConnection, batch: readonly FactMessage[]): Promise<void> {
+  const id = nuid.next();
+  for (const [index, { subject, body, headers, msgId }] of batch.entries()) {
+    const isLast = index === batch.length - 1;
+    const pairs: HeaderPair[] = [
+      ...headers,
+      ['Nats-Msg-Id', msgId],
+      ['Nats-Batch-Id', id],
+      ['Nats-Batch-Sequence', String(index + 1)],
+      ...(isLast ? [['Nats-Batch-Commit', '1'] as const] : []),
+    ];
+    if (index > 0 && !isLast) {
+      nc.publish(subject, body, { headers: toHeaders(pairs) });
+      continue;
+    }
+    const answer = await ask(nc, subject, body, pairs);
+    // the first answer is empty when the batch is open
+    if (isLast) parseStored('commit of a batch', answer);
+    else if (answer !== '') parseAnswer('start of a batch', answer);
+  }
+}
+
+async function ask(
+  nc: NatsConnection,
+  subject: string,
+  body: Uint8Array,
+  pairs: readonly HeaderPair[],
+): Promise<string> {
+  try {
+    return (await nc.request(subject, body, { timeout: TIMEOUT_MS, headers: toHeaders(pairs) })).string();
+  } catch (error) {
+    throw toJetStreamError('atomic batch', error);
+  }
+}
+
+function toBatches(facts: readonly FactMessage[]): readonly (readonly FactMessage[])[] {
+  const batches: FactMessage[][] = [];
+  let bytes = 0;
+  for (const fact of facts) {
+    const current = batches.at(-1);
+    const isFull =
+      current === undefined || current.length >= MOST_IN_BATCH || bytes + fact.body.length > MOST_BATCH_BYTES;
+    if (isFull) {
+      batches.push([fact]);
+      bytes = fact.body.length;
+    } else {
+      current.push(fact);
+      bytes += fact.body.length;
+    }
+  }
+  return batches;
+}

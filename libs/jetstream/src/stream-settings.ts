@@ -1,0 +1,161 @@
+import {
+  acceptPartition,
+  ALL_STORED_FACTS,
+  CONSUMERS,
+  FIRST_PARTITION,
+  GATE_BUCKET,
+  runnerUser,
+  storedFactsOf,
+  STREAMS,
+  SUBMIT_CLIENT,
+  SUBMIT_RECHECK,
+  submitReport,
+  submitService,
+} from '@logline/contracts';
+
+/** All streams and durable consumers, as the JetStream API spells them (durations in nanoseconds). Pure data; `migrate-streams.ts` applies it. */
+export type StreamConfig = { readonly name: string; readonly [setting: string]: unknown };
+export type ConsumerConfig = {
+  readonly durable_name: string;
+  readonly filter_subject: string;
+  readonly ack_wait: number;
+  readonly max_ack_pending: number;
+  readonly [setting: string]: unknown;
+};
+
+const seconds = (count: number): number => count * 1_000_000_000;
+const MIB = 1024 * 1024;
+
+/** Requests on the way: back-pressure, not storage. What does not fit is refused at the door, never dropped later. */
+const queue = (name: string, subjects: readonly string[], replicas: number): StreamConfig => ({
+  name,
+  subjects,
+  storage: 'memory',
+  retention: 'workqueue',
+  discard: 'new',
+  max_msgs: 10_000,
+  max_bytes: 128 * MIB,
+  max_age: 0,
+  duplicate_window: seconds(5),
+  num_replicas: replicas,
+});
+
+/** Every stream, and the bucket of the gate. `replicas`: 1 on one machine, 3 in production. */
+export function streamConfigs(replicas: number): readonly StreamConfig[] {
+  return [
+    // its own stream for each kind of sender: a flood of clients must not starve what already happened
+    queue(STREAMS.submit, [SUBMIT_CLIENT, SUBMIT_RECHECK], replicas),
+    queue(STREAMS.verify, ['verify.*'], replicas),
+    queue(STREAMS.accept, ['accept.*'], replicas),
+    {
+      name: STREAMS.report,
+      subjects: [submitService('*'), submitReport('*', '*')],
+      storage: 'file',
+      retention: 'workqueue',
+      discard: 'new',
+      max_msgs: 1_000_000,
+      max_bytes: 1024 * MIB,
+      max_age: 0,
+      duplicate_window: seconds(120),
+      num_replicas: replicas,
+    },
+    {
+      name: STREAMS.facts,
+      subjects: [ALL_STORED_FACTS],
+      storage: 'file',
+      retention: 'limits',
+      discard: 'new',
+      compression: 's2',
+      deny_delete: true,
+      deny_purge: true,
+      allow_atomic: true,
+      allow_direct: true,
+      // never a subject_transform: it would blind the guards and the readers (facts/jetstream §2)
+      republish: {
+        src: ALL_STORED_FACTS,
+        dest: [1, 2, 3, 4].map((token) => `{{wildcard(${token})}}`).join('.'),
+      },
+      max_age: 0,
+      duplicate_window: seconds(120),
+      num_replicas: replicas,
+    },
+    {
+      name: STREAMS.parked,
+      subjects: ['parked.>'],
+      storage: 'file',
+      retention: 'limits',
+      discard: 'new',
+      max_msgs: 1_000_000,
+      max_bytes: 1024 * MIB,
+      max_age: 0,
+      duplicate_window: seconds(120),
+      num_replicas: replicas,
+    },
+    {
+      // a KV bucket as the client makes it
+      name: `KV_${GATE_BUCKET}`,
+      subjects: [`$KV.${GATE_BUCKET}.>`],
+      storage: 'file',
+      retention: 'limits',
+      discard: 'new',
+      compression: 's2',
+      max_msgs_per_subject: 1,
+      max_bytes: 1024 * MIB,
+      allow_rollup_hdrs: true,
+      deny_delete: true,
+      allow_direct: true,
+      max_age: 0,
+      num_replicas: replicas,
+    },
+  ];
+}
+
+export type DurableConsumer = { readonly stream: string; readonly config: ConsumerConfig };
+
+const durable = (
+  stream: string,
+  name: string,
+  filter: string,
+  more: { readonly ackWaitMs: number; readonly maxAckPending: number },
+): DurableConsumer => ({
+  stream,
+  config: {
+    durable_name: name,
+    name,
+    filter_subject: filter,
+    ack_policy: 'explicit',
+    deliver_policy: 'all',
+    replay_policy: 'instant',
+    // attempts are counted by the reader: a message the server gave up on would sit in a work queue for ever (facts/jetstream §7)
+    max_deliver: -1,
+    ack_wait: more.ackWaitMs * 1_000_000,
+    max_ack_pending: more.maxAckPending,
+    max_waiting: 64,
+  },
+});
+
+/** A killed gate's messages come back this soon, well within a client's patience; living handlers send heartbeats. */
+const QUICK = { ackWaitMs: 3_000, maxAckPending: 1024 };
+/** Leaders recreate their consumer when they take over, so nothing waits for this. */
+const LED = { ackWaitMs: 30_000, maxAckPending: 1024 };
+
+/** Every durable consumer but the runners'. On a work queue their filters never overlap. */
+export function consumerConfigs(): readonly DurableConsumer[] {
+  return [
+    durable(STREAMS.submit, CONSUMERS.gateSubmit, 'submit.*', QUICK),
+    durable(STREAMS.report, CONSUMERS.gateReport, 'submit.>', QUICK),
+    durable(STREAMS.verify, CONSUMERS.verifier, 'verify.*', QUICK),
+    durable(STREAMS.accept, CONSUMERS.ledger(FIRST_PARTITION), acceptPartition(FIRST_PARTITION), LED),
+    durable(STREAMS.facts, CONSUMERS.orchestrator(FIRST_PARTITION), ALL_STORED_FACTS, LED),
+    durable(STREAMS.facts, CONSUMERS.projector, ALL_STORED_FACTS, LED),
+  ];
+}
+
+/** The one reader a runner has: the facts of its tenant. */
+export function runnerConsumer(tenant: string, runner: string): DurableConsumer {
+  const user = runnerUser(tenant, runner);
+  return durable(STREAMS.facts, CONSUMERS.runner(user), storedFactsOf(tenant), {
+    ackWaitMs: 10_000,
+    maxAckPending: 256,
+  });
+}
