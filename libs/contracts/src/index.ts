@@ -60,6 +60,7 @@ export {
   Scopes,
   Signature,
   SignatureBase64,
+  SPAN_ID_PATTERN,
   SpanId,
   SubjectUrn,
 } from './lexical.ts';

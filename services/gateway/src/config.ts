@@ -1,0 +1,45 @@
+import { Type } from 'class-transformer';
+import { IsInt, IsOptional, IsString, Matches, Max, Min } from 'class-validator';
+import { IsSecretFile, ServiceConfig } from '@logline/service';
+
+export const PREFIX = 'LOGLINE_GATEWAY';
+
+/** Environment of the gateway, each key under `LOGLINE_GATEWAY_`. */
+export class GatewayConfig extends ServiceConfig {
+  /** File with the PostgreSQL URL of the role `gateway`: owns its schema, reads the schema `views`. */
+  @IsSecretFile()
+  readonly postgresUrlFile: string;
+
+  /** Public authorities, comma-separated, lower-case, without default port: what a signed request may name. Never taken from a header. */
+  @IsString()
+  @Matches(/^[a-z0-9.:[\]-]+(,[a-z0-9.:[\]-]+)*$/)
+  readonly authorities: string;
+
+  /** BLAKE3 of the operator's API token; it opens `registry.tenant.created` and nothing else. */
+  @Matches(/^blake3:[0-9a-f]{64}$/)
+  readonly operatorTokenHash: string;
+
+  /** How long a client waits for its ack before it is told that the outcome is unknown. */
+  @IsOptional()
+  @Type(() => Number)
+  @IsInt()
+  @Min(100)
+  @Max(60_000)
+  readonly waitMs: number = 10_000;
+
+  /** Requests a second that one API token may make; a burst of as many is allowed. */
+  @IsOptional()
+  @Type(() => Number)
+  @IsInt()
+  @Min(1)
+  @Max(1_000_000)
+  readonly requestsPerSecond: number = 20_000;
+
+  /** Open event streams at once; the next one is told to come back. */
+  @IsOptional()
+  @Type(() => Number)
+  @IsInt()
+  @Min(1)
+  @Max(100_000)
+  readonly maxStreams: number = 5000;
+}

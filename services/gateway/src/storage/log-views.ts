@@ -1,0 +1,106 @@
+import { query, type Pool } from '@logline/postgres';
+import type { TileId } from '@logline/tlog';
+
+/** The newest signed checkpoint of a log; null when it has none. */
+export async function newestCheckpoint(pool: Pool, tenant: string): Promise<string | null> {
+  const [row] = await query<{ note: string }>(
+    pool,
+    'select note from views.checkpoint where tenant = $1 order by size desc limit 1',
+    [tenant],
+  );
+  return row?.note ?? null;
+}
+
+export type ReceiptRow = {
+  readonly index: number;
+  readonly bytes: Uint8Array;
+  readonly leaf: Uint8Array;
+  readonly logTimeMs: number;
+  readonly signature: string;
+  readonly origin: string;
+  /** The first checkpoint that covers the entry: the one its receipt was given with. */
+  readonly size: number;
+  readonly checkpoint: string;
+};
+
+/** All that a receipt is made of but the proof; null while the views do not hold the span or the checkpoint that covers it. */
+export async function findReceiptParts(pool: Pool, tenant: string, id: string): Promise<ReceiptRow | null> {
+  const [row] = await query<{
+    idx: string;
+    bytes: Uint8Array;
+    leaf: Uint8Array;
+    log_time_ms: string;
+    receipt_signature: string;
+    origin: string;
+    size: string;
+    note: string;
+  }>(
+    pool,
+    `select s.idx, s.bytes, s.leaf, s.log_time_ms, s.receipt_signature, l.origin, c.size, c.note
+     from views.span s join views.log l using (tenant)
+     cross join lateral (select size, note from views.checkpoint where tenant = $1 and size > s.idx order by size limit 1) c
+     where s.tenant = $1 and s.this = $2`,
+    [tenant, id],
+  );
+  if (row === undefined) return null;
+  return {
+    index: Number(row.idx),
+    bytes: row.bytes,
+    leaf: row.leaf,
+    logTimeMs: Number(row.log_time_ms),
+    signature: row.receipt_signature,
+    origin: row.origin,
+    size: Number(row.size),
+    checkpoint: row.note,
+  };
+}
+
+/**
+ * Hashes of a tile, as wide as asked for; full ones are stored, partial ones are leaves (level 0) or roots of full tiles.
+ * Null when the views do not reach that far.
+ */
+export async function findTile(
+  pool: Pool,
+  tenant: string,
+  { level, index, width }: TileId,
+): Promise<Uint8Array | null> {
+  if (level === 'entries') return null;
+  if (width === 256) {
+    const [row] = await query<{ hashes: Uint8Array }>(
+      pool,
+      'select hashes from views.tile where tenant = $1 and level = $2 and n = $3',
+      [tenant, level, index],
+    );
+    return row?.hashes ?? null;
+  }
+  const start = index * 256n;
+  const end = start + BigInt(width);
+  const rows =
+    level === 0
+      ? await query<{ hash: Uint8Array }>(
+          pool,
+          'select leaf as hash from views.span where tenant = $1 and idx >= $2 and idx < $3 order by idx',
+          [tenant, start, end],
+        )
+      : await query<{ hash: Uint8Array }>(
+          pool,
+          'select root as hash from views.tile where tenant = $1 and level = $2 and n >= $3 and n < $4 order by n',
+          [tenant, level - 1, start, end],
+        );
+  return rows.length === width ? Buffer.concat(rows.map(({ hash }) => hash)) : null;
+}
+
+/** The entries of a bundle; null when the views do not reach that far. */
+export async function findEntries(
+  pool: Pool,
+  tenant: string,
+  { index, width }: TileId,
+): Promise<readonly Uint8Array[] | null> {
+  const start = index * 256n;
+  const rows = await query<{ bytes: Uint8Array }>(
+    pool,
+    'select bytes from views.span where tenant = $1 and idx >= $2 and idx < $3 order by idx',
+    [tenant, start, start + BigInt(width)],
+  );
+  return rows.length === width ? rows.map(({ bytes }) => bytes) : null;
+}
