@@ -121,7 +121,8 @@ function sortKeys(keys: string[]): string[] {
   for (let i = 1; i < keys.length; i++) {
     const key = keys[i] ?? '';
     let to = i;
-    for (let before = keys[to - 1]; before !== undefined && before > key; before = keys[to - 1]) keys[to--] = before;
+    for (let before = keys[to - 1]; before !== undefined && before > key; before = keys[to - 1])
+      keys[to--] = before;
     keys[to] = key;
   }
   return keys;

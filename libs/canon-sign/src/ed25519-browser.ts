@@ -27,7 +27,7 @@ export function publicKeyFromSeed(seed: Uint8Array): Uint8Array {
 
 /** A function that signs with this seed. */
 export function signWithSeed(seed: Uint8Array): (message: Uint8Array) => Uint8Array {
-  const own = seed.slice();
+  const own = new Uint8Array(seed); // slice() of a Buffer would be a view
   return (message) => sign(message, own);
 }
 

@@ -35,7 +35,7 @@ function isReducedScalar(scalar: Uint8Array): boolean {
 
 /** y < p, and not one of the points whose multiples are few: a key of small order signs everything. */
 function isStrictPoint(encoded: Uint8Array): boolean {
-  const y = encoded.slice();
+  const y = new Uint8Array(encoded); // slice() of a Buffer would be a view
   y[31] = (y[31] ?? 0) & 0x7f; // the sign of x
   return !isPastField(y) && !smallOrder.some((point) => point.every((byte, i) => byte === y[i]));
 }

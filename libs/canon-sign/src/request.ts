@@ -26,11 +26,23 @@ export interface RequestParts {
  * @see protocol §7
  */
 export function requestText(parts: RequestParts): string {
-  const lines = [
-    ...[parts.method, parts.authority, parts.target, parts.tenant, parts.alg, parts.keyId, parts.timestamp],
-    ...[parts.nonce, parts.idempotencyKey, parts.contentType, parts.contentEncoding, parts.payloadHash],
-  ].map((part) => part ?? '');
+  const lines = ORDER.map((part) => parts[part] ?? '');
   if (lines.some((line) => /[\r\n]/.test(line)))
     throw new CanonError('MALFORMED', 'a part of the request has a line break in it');
   return lines.join('\n');
 }
+
+const ORDER: readonly (keyof RequestParts)[] = [
+  'method',
+  'authority',
+  'target',
+  'tenant',
+  'alg',
+  'keyId',
+  'timestamp',
+  'nonce',
+  'idempotencyKey',
+  'contentType',
+  'contentEncoding',
+  'payloadHash',
+];

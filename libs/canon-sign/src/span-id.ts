@@ -32,7 +32,7 @@ export function uuidV7(ms: number, random: Uint8Array): string {
     throw new CanonError('MALFORMED', 'a time that UUID version 7 cannot hold');
   if (random.length !== 10)
     throw new CanonError('MALFORMED', `${random.length} random bytes where 10 belong`);
-  const tail = random.slice();
+  const tail = new Uint8Array(random); // slice() of a Buffer would be a view
   tail[0] = 0x70 | ((tail[0] ?? 0) & 0x0f);
   tail[2] = 0x80 | ((tail[2] ?? 0) & 0x3f);
   const hex = ms.toString(16).padStart(12, '0') + formatHex(tail);
