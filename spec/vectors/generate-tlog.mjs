@@ -172,7 +172,7 @@ function notes() {
     'something after the signature': withLines(`— ${ORIGIN} ${blob} x\n`),
     'a space at the end of the line': withLines(`— ${ORIGIN} ${blob} \n`),
     'base64 that is none': withLines(`— ${ORIGIN} ${blob.slice(0, -1)}!\n`),
-    'base64 without its padding': withLines(`— ${ORIGIN} ${blob.replace(/=+$/, '')}A\n`),
+    'base64 without its padding': withLines(`— ${ORIGIN} ${blob.replace(/=+$/, '')}\n`),
     'base64 in a second spelling': withLines(`— ${ORIGIN} AAAAAAB=\n`),
     'only a key id': withLines(`— ${ORIGIN} ${b64(new Uint8Array(4))}\n`),
     'less than a key id': withLines(`— ${ORIGIN} AA==\n`),

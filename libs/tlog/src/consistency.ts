@@ -42,7 +42,8 @@ export function proveConsistency(oldSize: bigint, newSize: bigint, readNode: Rea
  * A root of size 0 must be that of the empty tree. Pure, and safe on hostile input: all lengths and bounds are checked
  * before anything is hashed. O(log size) hashes.
  *
- * @throws TlogError `MALFORMED_PROOF` if `oldSize > newSize`, a hash is not 32 bytes, or their number does not fit the sizes
+ * @throws TlogError `MALFORMED_PROOF` if `oldSize > newSize`, a hash is not 32 bytes, or their number does not fit the sizes;
+ *   of equal sizes, roots are only compared
  * @throws TlogError `ROOT_MISMATCH` if the proof is well formed but does not lead from one root to the other
  * @see RFC 9162 §2.1.4.2
  */
@@ -61,18 +62,18 @@ export function verifyConsistency(
       `growth from ${oldSize} to ${newSize} is proved by ${expected} hashes, not ${proof.length}`,
     );
   }
+  if (oldSize === 0n && !isSameHash(oldRoot, emptyRoot())) {
+    throw new TlogError('ROOT_MISMATCH', 'a tree of size 0 has another root than the empty tree');
+  }
+  if (oldSize === newSize) {
+    if (isSameHash(oldRoot, newRoot)) return;
+    throw new TlogError('ROOT_MISMATCH', `two trees of ${oldSize} leaves have different roots`);
+  }
   if ([oldRoot, newRoot, ...proof].some((hash) => hash.length !== HASH_BYTES)) {
     throw new TlogError('MALFORMED_PROOF', 'a hash of the proof or a root is not 32 bytes');
   }
-  if (
-    (oldSize === 0n && !isSameHash(oldRoot, emptyRoot())) ||
-    (newSize === 0n && !isSameHash(newRoot, emptyRoot()))
-  ) {
-    throw new TlogError('ROOT_MISMATCH', 'a tree of size 0 has another root than the empty tree');
-  }
   if (oldSize === 0n) return;
-  const [fromOld, fromNew] =
-    oldSize === newSize ? [oldRoot, oldRoot] : rootsFrom(oldSize, newSize, proof, oldRoot);
+  const [fromOld, fromNew] = rootsFrom(oldSize, newSize, proof, oldRoot);
   if (!isSameHash(fromOld, oldRoot) || !isSameHash(fromNew, newRoot)) {
     throw new TlogError(
       'ROOT_MISMATCH',
