@@ -1,0 +1,19 @@
+import { blake3Hash, canonicalBytes } from '@logline/canon-sign';
+import { formatRef, parseSubject, type DeploySpec, type Manifest, type Target } from '@logline/contracts';
+
+/** What a ref ends in: the hash of the canonical bytes of the whole manifest, provenance included (protocol §1). */
+export function manifestHash(manifest: Manifest): string {
+  return blake3Hash(canonicalBytes(manifest));
+}
+
+/** The full ref of a manifest under a container's name; null when the subject is no container. */
+export function refOf(subjectUrn: string, manifest: Manifest): string | null {
+  const subject = parseSubject(subjectUrn);
+  if (subject.kind !== 'minicontainer') return null;
+  return formatRef({ tenant: subject.tenant, name: subject.name, hash: manifestHash(manifest) });
+}
+
+/** What is to run, in one hash: of `deploy.planned`, and the container's label. */
+export function specHash(ref: string, deploy: DeploySpec, target: Target): string {
+  return blake3Hash(canonicalBytes({ ref, deploy, target }));
+}

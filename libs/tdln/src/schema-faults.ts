@@ -1,0 +1,28 @@
+import { escapePointer, type SchemaFault } from '@logline/contracts';
+import { faultOf, type Fault } from './fault.ts';
+
+const MOST_NULLS = 16;
+const UNKNOWN_FIELD = 'is not a known field'; // as contracts' checker words it
+
+/** What a schema found, in the gate's words; `prefix` is where the checked value stands in the span. */
+export function toFault(fault: SchemaFault, prefix: string): Fault {
+  const pointer = prefix + fault.pointer;
+  if (fault.isMissing) return faultOf('field_missing', pointer, {});
+  if (fault.message === UNKNOWN_FIELD) return faultOf('field_unknown', pointer, {});
+  return faultOf('field_wrong', pointer, { why: fault.message });
+}
+
+/** Every null in a value: it is not absence (protocol §2), not even where a schema takes anything. */
+export function nullFaults(value: unknown, pointer: string): readonly Fault[] {
+  const found: Fault[] = [];
+  const visit = (part: unknown, at: string): void => {
+    if (found.length >= MOST_NULLS) return;
+    if (part === null) {
+      found.push(faultOf('null_refused', at, {}));
+    } else if (typeof part === 'object') {
+      for (const [key, inner] of Object.entries(part)) visit(inner, `${at}/${escapePointer(key)}`);
+    }
+  };
+  visit(value, pointer);
+  return found;
+}
