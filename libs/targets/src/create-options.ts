@@ -15,9 +15,18 @@ export type CreateContext = {
   readonly shell: Shell;
   /** Host path of the busybox that is lent where the image has no shell. */
   readonly lentShellPath?: string;
-  /** The image's own process, which the waiting shell must become where the manifest names none. */
-  readonly image: { readonly entrypoint: readonly string[]; readonly command: readonly string[] };
+  readonly image: ImageDefaults;
 };
+
+export type ImageDefaults = {
+  /** Its own process, which the waiting shell must become where the manifest names none. */
+  readonly entrypoint: readonly string[];
+  readonly command: readonly string[];
+  readonly hasSearchPath: boolean;
+};
+
+/** What engines give a process whose image names none; Podman does so on its command line, but not through this API. */
+const SEARCH_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /** The body of the create call: the same container that `toPodmanArgs` prints. */
 export function toCreateOptions(spec: RunSpec, context: CreateContext): ContainerCreateOptions {
@@ -27,7 +36,7 @@ export function toCreateOptions(spec: RunSpec, context: CreateContext): Containe
     name: containerName(spec.run),
     Image: spec.image,
     Labels: toLabels(spec.run),
-    Env: environmentOf(spec).map(({ name, value }) => `${name}=${value}`),
+    Env: toEnvironment(spec, context.image),
     User: `${spec.user}:${spec.user}`,
     ...(spec.workingDirectory === undefined ? {} : { WorkingDir: spec.workingDirectory }),
     ...toProcess(spec, context, isHandoff),
@@ -92,6 +101,12 @@ export function toCreateOptions(spec: RunSpec, context: CreateContext): Containe
       ],
     },
   };
+}
+
+function toEnvironment(spec: RunSpec, { hasSearchPath }: ImageDefaults): string[] {
+  const environment = environmentOf(spec).map(({ name, value }) => `${name}=${value}`);
+  const isGiven = hasSearchPath || environment.some((variable) => variable.startsWith('PATH='));
+  return isGiven ? environment : [...environment, `PATH=${SEARCH_PATH}`];
 }
 
 function toProcess(

@@ -31,7 +31,7 @@ const FULL: DeploySpec = {
   volumes: [{ name: 'data', path: '/data', read_only: true }],
   targets: [{ provider: 'docker' }],
 };
-const IMAGE = { entrypoint: ['/entry'], command: ['cmd'] };
+const IMAGE = { entrypoint: ['/entry'], command: ['cmd'], hasSearchPath: true };
 
 function specOf(deploy: Partial<DeploySpec> = {}, provider = 'docker', allow = {}): ContainerSpec {
   const plan = planContainer({ ...FULL, ...deploy }, { allow, provider });
@@ -166,6 +166,14 @@ describe('toCreateOptions', () => {
       '/own',
     ]);
   });
+});
+
+test('a process finds its programs where neither image nor manifest says where they are', () => {
+  const create = (deploy: Partial<DeploySpec>, hasSearchPath: boolean) =>
+    toCreateOptions(runOf(specOf(deploy)), { shell: 'image', image: { ...IMAGE, hasSearchPath } }).Env?.filter((name) => name.startsWith('PATH='));
+  expect(create({}, false)).toHaveLength(1);
+  expect(create({}, true)).toEqual([]);
+  expect(create({ env: { PATH: '/mine' } }, false)).toEqual(['PATH=/mine']);
 });
 
 describe('labels', () => {
