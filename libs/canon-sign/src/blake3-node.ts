@@ -1,3 +1,4 @@
+// oxlint-disable-next-line import/default -- CommonJS: its module.exports is what node gives as the default
 import blake3 from 'blake3';
 
 // hashing in one call copies the input into WASM memory, which never shrinks again

@@ -123,7 +123,7 @@ test('tells canonical bytes from other JSON of the same value', () => {
     '{"a":1,"a":1}',
     'nonsense',
   ]) {
-    expect(isCanonical(utf8(text)), text).toBe(false);
+    expect(isCanonical(utf8(text))).toBe(false);
   }
   expect(() => parseCanonical(utf8('{"b":1,"a":2}'))).toThrow(
     expect.objectContaining({ code: 'NOT_CANONICAL' }),

@@ -88,15 +88,16 @@ test('writes the first 100,000 numbers of the RFC 8785 number stream to the publ
     [100_000, '22776e6d4b49fa294a0d0f349268e5c28808fe7e0cb2bcbe28f63894e494d4c7'],
   ]);
   const hash = createHash('sha256');
+  const got = new Map<number, string>();
+  const misread: number[] = [];
   let lines = 0;
   for (const number of streamNumbers()) {
     const text = textOf(number);
+    if (!isUnsafeInteger(number) && parseStrict(utf8(text)) !== number) misread.push(number);
     hash.update(`${hexOfDouble(number)},${text}\n`);
-    if (!isUnsafeInteger(number))
-      expect(Object.is(parseStrict(utf8(text)), number === 0 ? 0 : number)).toBe(true);
-    const wanted = published.get(++lines);
-    if (wanted !== undefined) expect(hash.copy().digest('hex'), `${lines} lines`).toBe(wanted);
+    if (published.has(++lines)) got.set(lines, hash.copy().digest('hex'));
     if (lines === 100_000) break;
   }
-  expect(lines).toBe(100_000);
+  expect(got).toEqual(published);
+  expect(misread).toEqual([]);
 });

@@ -57,6 +57,6 @@ test('other urns, versions, variants and capitals are no span ids', () => {
     cause.replace('-8', '-c'),
     '',
   ]) {
-    expect(isSpanId(text), text).toBe(false);
+    expect(isSpanId(text)).toBe(false);
   }
 });
