@@ -32,7 +32,8 @@ test('proves and verifies all pairs of sizes up to 300', () => {
     for (let oldSize = 0; oldSize <= newSize; oldSize++) {
       const proof = proveConsistency(BigInt(oldSize), BigInt(newSize), readNode);
       const claim = { oldSize: BigInt(oldSize), newSize: BigInt(newSize), proof };
-      verifyConsistency(claim, hashAt(roots, oldSize), hashAt(roots, newSize));
+      const verify = () => verifyConsistency(claim, hashAt(roots, oldSize), hashAt(roots, newSize));
+      expect(verify).not.toThrow();
     }
   }
 });
@@ -43,11 +44,8 @@ test('proves and verifies around 65,536 leaves', () => {
     const newRoot = rootAt(newSize);
     for (const oldSize of [1, 255, 256, 257, 32_768, 65_280, 65_535, 65_536]) {
       const proof = proveConsistency(BigInt(oldSize), BigInt(newSize), readNode);
-      verifyConsistency(
-        { oldSize: BigInt(oldSize), newSize: BigInt(newSize), proof },
-        rootAt(oldSize),
-        newRoot,
-      );
+      const claim = { oldSize: BigInt(oldSize), newSize: BigInt(newSize), proof };
+      expect(() => verifyConsistency(claim, rootAt(oldSize), newRoot)).not.toThrow();
     }
   }
 });

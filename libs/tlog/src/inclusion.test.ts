@@ -32,7 +32,9 @@ test('proves and verifies every leaf of every size up to 300', () => {
     const root = rootAt(size);
     leaves.slice(0, size).forEach((leafHash, index) => {
       const claim = { index: BigInt(index), size: BigInt(size) };
-      verifyInclusion({ ...claim, leafHash, proof: proveInclusion(claim.index, claim.size, readNode) }, root);
+      const proof = proveInclusion(claim.index, claim.size, readNode);
+      const verify = () => verifyInclusion({ ...claim, leafHash, proof }, root);
+      expect(verify).not.toThrow();
     });
   }
 });
@@ -57,11 +59,9 @@ test('proves and verifies around 65,536 leaves', () => {
       size - 1,
     ]) {
       if (index >= size) continue;
-      const proof = proveInclusion(BigInt(index), BigInt(size), readNode);
-      verifyInclusion(
-        { index: BigInt(index), size: BigInt(size), leafHash: hashAt(leaves, index), proof },
-        root,
-      );
+      const claim = { index: BigInt(index), size: BigInt(size), leafHash: hashAt(leaves, index) };
+      const proof = proveInclusion(claim.index, claim.size, readNode);
+      expect(() => verifyInclusion({ ...claim, proof }, root)).not.toThrow();
     }
   }
 });

@@ -65,3 +65,8 @@ export function readVectors<Shape>(name: string): Shape {
   // the repository's own file, held to its shape by the generator that writes it
   return JSON.parse(readFileSync(path, 'utf8')) as Shape;
 }
+
+/** Text that may stand on one line of a note: no control characters, nothing that UTF-8 cannot say. */
+export function isLine(text: string): boolean {
+  return text.isWellFormed() && ![...text].some((character) => character < ' ');
+}
