@@ -21,7 +21,13 @@ export function wholeTree(size: number): WholeTree {
     below = level;
   }
   const readNode: ReadNode = (level, index) => hashAt(levels[level] ?? [], Number(index));
-  return { leaves, readNode, rootAt: (at) => rootOfLeaves(leaves.slice(0, at)) };
+  const roots = new Map<number, Uint8Array>();
+  const rootAt = (at: number): Uint8Array => {
+    const root = roots.get(at) ?? rootOfLeaves(leaves.slice(0, at));
+    roots.set(at, root);
+    return root;
+  };
+  return { leaves, readNode, rootAt };
 }
 
 /** Leaf hashes of the entries "0", "1", "2", … */
