@@ -36,7 +36,9 @@ export class Secrets {
   }
 
   async key(name: string, kid: string): Promise<KeyFile & { readonly pub: string }> {
-    const text = await this.text(`${name}.key.json`, () => JSON.stringify({ kid, seed: randomBytes(32).toString('hex') }));
+    const text = await this.text(`${name}.key.json`, () =>
+      JSON.stringify({ kid, seed: randomBytes(32).toString('hex') }),
+    );
     const key = parseKeyFile(text, name);
     return { ...key, pub: formatHex(publicKeyFromSeed(Buffer.from(key.seed, 'hex'))) };
   }
@@ -46,7 +48,8 @@ function parseKeyFile(text: string, name: string): KeyFile {
   const key: unknown = JSON.parse(text);
   if (typeof key === 'object' && key !== null && 'kid' in key && 'seed' in key) {
     const { kid, seed } = key;
-    if (typeof kid === 'string' && typeof seed === 'string' && /^[0-9a-f]{64}$/.test(seed)) return { kid, seed };
+    if (typeof kid === 'string' && typeof seed === 'string' && /^[0-9a-f]{64}$/.test(seed))
+      return { kid, seed };
   }
   throw new Error(`${name}.key.json is no key file: remove .logline/dev and start again`);
 }
@@ -54,4 +57,3 @@ function parseKeyFile(text: string, name: string): KeyFile {
 function isErrno(error: unknown, code: string): boolean {
   return error instanceof Error && 'code' in error && error.code === code;
 }
-

@@ -1,0 +1,37 @@
+import { readFile, rename, writeFile } from 'node:fs/promises';
+import { isProcessAlive } from '@logline/engines';
+
+/** What the CLI and scripts need to speak to this installation: `.logline/dev/env.json`. */
+export type EnvFile = {
+  readonly baseUrl: string;
+  readonly apiKey: string;
+  readonly tenant: string;
+  readonly operatorKeyFile: string;
+  readonly walletFile: string;
+  readonly passphraseFile: string;
+  readonly natsUrl: string;
+  readonly postgresUrl: string;
+  readonly logKey: string;
+  readonly processes: Readonly<Record<string, number>>;
+};
+
+/** Replaces the file in one step; readers see the old one or the new one, never half of either. */
+export async function writeEnvFile(path: string, env: EnvFile): Promise<void> {
+  const next = `${path}.${process.pid}`;
+  await writeFile(next, `${JSON.stringify(env, null, 2)}\n`, { mode: 0o600 });
+  await rename(next, path);
+}
+
+export async function readEnvFile(path: string): Promise<EnvFile | null> {
+  try {
+    return JSON.parse(await readFile(path, 'utf8')) as EnvFile; // we wrote it
+  } catch {
+    return null;
+  }
+}
+
+/** Whether the supervisor that wrote the file still runs. */
+export function isRunning(env: EnvFile | null): boolean {
+  const pid = env?.processes['supervisor'];
+  return pid !== undefined && isProcessAlive(pid, null);
+}

@@ -1,0 +1,23 @@
+import type { Signer } from '@logline/canon-sign';
+import type { Language, Receipt } from '@logline/contracts';
+
+export type LogLineConfig = {
+  /** Of the gateway, without path: `https://api.example.com`. */
+  readonly baseUrl: string;
+  /** `lltok_…` */
+  readonly apiKey: string;
+  readonly tenant: string;
+  /** Ed25519; signs spans and requests. Left out: the SDK can read, and send spans that were signed elsewhere. */
+  readonly signer?: Signer;
+  readonly fetchImpl?: typeof fetch;
+  /** Verifier key of the tenant's log. When given, every receipt is verified, and the log is held to what it said before. */
+  readonly logKey?: string;
+  /** Called with each receipt that came, after it was verified (if it is verified at all), with the exact bytes it is for. */
+  readonly onReceipt?: (receipt: Receipt, spanBytes: Uint8Array) => void | Promise<void>;
+  readonly language?: Language;
+  /** Of one attempt. Default 20 s. */
+  readonly timeoutMs?: number;
+  /** Further attempts after a 5xx, a 429, or no answer. Default 3. */
+  readonly retries?: number;
+  readonly userAgent?: string;
+};
