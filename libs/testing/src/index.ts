@@ -1,1 +1,30 @@
-export {};
+export { fixedClock, NOW_MS, type FixedClock } from './clock.ts';
+export { eventually, type EventuallyOptions } from './eventually.ts';
+export {
+  applySpan,
+  deploySpan,
+  keyAddSpan,
+  keyRevokeSpan,
+  proofFor,
+  proofSpan,
+  runnerAddSpan,
+  runnerHpkeKey,
+  RUNNER,
+  stopSpan,
+  SUBJECT,
+  TENANT,
+  tenantCreatedSpan,
+  TEST_ORIGIN,
+  testToken,
+  type ApplyParts,
+  type DeployParts,
+  type ProofParts,
+  type RunnerParts,
+  type TenantParts,
+} from './installation.ts';
+export { testKey, type TestKey } from './keys.ts';
+export { manifestFor, type ManifestParts } from './manifests.ts';
+export { passwordOf, TEST_USER, testUsers, type TestNats, type TestRunner } from './nats-server.ts';
+export { sharedFile } from './shared-file.ts';
+export { signedSpan, type SignedSpan, type SpanParts } from './spans.ts';
+export { startWorld, type World, type WorldOptions } from './world.ts';
