@@ -4,6 +4,7 @@ import {
   ALL_STORED_FACTS,
   ANY_INBOX,
   inboxPrefix,
+  parked,
   runnerUser,
   submitReport,
   submitService,
@@ -110,7 +111,7 @@ export function permissionsOf(user: NatsUser): NatsPermissions {
         publish: {
           allow: [
             submitService('deploy-orchestrator'),
-            'parked.>',
+            parked(CONSUMERS.orchestrator(FIRST_PARTITION), '>'),
             ...consume(STREAMS.facts, CONSUMERS.orchestrator(FIRST_PARTITION), { filter: ALL_STORED_FACTS }),
           ],
         },
@@ -118,7 +119,12 @@ export function permissionsOf(user: NatsUser): NatsPermissions {
       };
     case 'projector':
       return {
-        publish: { allow: ['parked.>', ...consume(STREAMS.facts, CONSUMERS.projector, { filter: ALL_STORED_FACTS })] },
+        publish: {
+          allow: [
+            parked(CONSUMERS.projector, '>'),
+            ...consume(STREAMS.facts, CONSUMERS.projector, { filter: ALL_STORED_FACTS }),
+          ],
+        },
         subscribe,
       };
   }
