@@ -1,0 +1,183 @@
+import { join } from 'node:path';
+import { runnerUser } from '@logline/contracts';
+import type { ProcessOptions } from '@logline/engines';
+import type { Layout } from './layout.ts';
+
+/** One process of the installation: where its code is and what its environment says, under its prefix. */
+export type ServiceSpec = {
+  readonly name: string;
+  readonly dir: string;
+  readonly prefix: string;
+  readonly natsUser: string;
+  /** PostgreSQL role, for those that have tables. */
+  readonly role?: string;
+  readonly port: number;
+  readonly env: Readonly<Record<string, string>>;
+};
+
+export type Surroundings = {
+  readonly layout: Layout;
+  readonly natsUrl: string;
+  /** Path of a secret's file, by its name. */
+  readonly secretFile: (name: string) => string;
+  readonly ports: Readonly<Record<string, number>>;
+  readonly origin: string;
+  readonly authorities: string;
+  readonly operatorTokenHash: string;
+};
+
+/** The services in the order they are stopped: intake first, the truth last. */
+export const STOP_ORDER = [
+  ['gateway', 'runner'],
+  ['tdln-gate', 'wallet-verifier', 'deploy-orchestrator'],
+  ['projector', 'ledger'],
+] as const;
+
+export function serviceSpecs({
+  secretFile,
+  ports,
+  origin,
+  authorities,
+  operatorTokenHash,
+}: Surroundings): readonly ServiceSpec[] {
+  const port = (name: string): number => ports[name] ?? 0;
+  const key = (name: string): Record<string, string> => ({ KEY_FILE: secretFile(`${name}.key.json`) });
+  return [
+    {
+      name: 'ledger',
+      dir: 'services/ledger',
+      prefix: 'LOGLINE_LEDGER',
+      natsUser: 'ledger',
+      role: 'ledger',
+      port: port('ledger'),
+      env: { ...key('log'), ORIGIN: origin },
+    },
+    {
+      name: 'tdln-gate',
+      dir: 'services/tdln-gate',
+      prefix: 'LOGLINE_GATE',
+      natsUser: 'tdln-gate',
+      port: port('tdln-gate'),
+      env: { ...key('tdln-gate'), OPERATOR_KEYS_FILE: secretFile('operator-keys.json') },
+    },
+    {
+      name: 'wallet-verifier',
+      dir: 'services/wallet-verifier',
+      prefix: 'LOGLINE_VERIFIER',
+      natsUser: 'wallet-verifier',
+      port: port('wallet-verifier'),
+      env: key('wallet-verifier'),
+    },
+    {
+      name: 'projector',
+      dir: 'services/projector',
+      prefix: 'LOGLINE_PROJECTOR',
+      natsUser: 'projector',
+      role: 'views',
+      port: port('projector'),
+      env: {},
+    },
+    {
+      name: 'deploy-orchestrator',
+      dir: 'services/deploy-orchestrator',
+      prefix: 'LOGLINE_ORCHESTRATOR',
+      natsUser: 'deploy-orchestrator',
+      role: 'orchestrator',
+      port: port('deploy-orchestrator'),
+      env: key('deploy-orchestrator'),
+    },
+    {
+      name: 'gateway',
+      dir: 'services/gateway',
+      prefix: 'LOGLINE_GATEWAY',
+      natsUser: 'gateway',
+      role: 'gateway',
+      port: port('gateway'),
+      env: { AUTHORITIES: authorities, OPERATOR_TOKEN_HASH: operatorTokenHash },
+    },
+  ];
+}
+
+export type RunnerSurroundings = Surroundings & {
+  readonly tenant: string;
+  readonly runner: string;
+  readonly provider: string;
+  readonly engineSocket: string;
+  readonly gatewayUrl: string;
+  readonly rootKey: string;
+  readonly logKey: string;
+  readonly node: string;
+};
+
+export function runnerSpec(around: RunnerSurroundings): ServiceSpec {
+  const { layout, secretFile, ports, tenant, runner } = around;
+  return {
+    name: 'runner',
+    dir: 'apps/runner',
+    prefix: 'LOGLINE_RUNNER',
+    natsUser: runnerUser(tenant, runner),
+    port: ports['runner'] ?? 0,
+    env: {
+      TENANT: tenant,
+      RUNNER_ID: runner,
+      ROOT_KEY: around.rootKey,
+      LOG_KEY: around.logKey,
+      KEY_FILE: secretFile('runner.key.json'),
+      HPKE_KEY_FILE: secretFile('runner-hpke.key.json'),
+      GATEWAY_URL: around.gatewayUrl,
+      API_TOKEN_FILE: secretFile('runner.token'),
+      PROVIDER: around.provider,
+      ENGINE_SOCKET: around.engineSocket,
+      JOURNAL_DIR: layout.runnerJournal,
+      SECRETS_DIR: '/dev/shm/logline-runner',
+      NODE_NAME: around.node,
+    },
+  };
+}
+
+/** How a service is started: compiled code, under the Node that runs this, with an environment of its own and nothing else's. */
+export function toProcess(spec: ServiceSpec, { layout, natsUrl, secretFile }: Surroundings): ProcessOptions {
+  return {
+    name: spec.name,
+    command: process.execPath,
+    args: ['--enable-source-maps', join(layout.root, spec.dir, 'dist', 'main.js')],
+    cwd: layout.dev,
+    env: environmentOf(spec, natsUrl, secretFile, layout),
+    logFile: join(layout.logs, `${spec.name}.log`),
+    stopWithinMs: 15_000,
+  };
+}
+
+/** The process that makes a service's tables. */
+export function toMigration(spec: ServiceSpec, around: Surroundings): ProcessOptions {
+  const { layout } = around;
+  return {
+    ...toProcess(spec, around),
+    name: `${spec.name} migration`,
+    args: ['--enable-source-maps', join(layout.root, spec.dir, 'dist', 'migrate.js')],
+    logFile: join(layout.logs, `${spec.name}-migration.log`),
+  };
+}
+
+function environmentOf(
+  { prefix, natsUser, role, port, env }: ServiceSpec,
+  natsUrl: string,
+  secretFile: (name: string) => string,
+  layout: Layout,
+): NodeJS.ProcessEnv {
+  const own: Record<string, string> = {
+    NATS_URL: natsUrl,
+    NATS_USER: natsUser,
+    NATS_PASSWORD_FILE: secretFile(`${natsUser}.password`),
+    HTTP_PORT: String(port),
+    ...(role === undefined ? {} : { POSTGRES_URL_FILE: secretFile(`postgres-${role}.url`) }),
+    ...env,
+  };
+  return {
+    PATH: process.env['PATH'] ?? '',
+    HOME: process.env['HOME'] ?? '',
+    // compiled code is kept between starts: it is most of what a small service does until it is ready
+    NODE_COMPILE_CACHE: join(layout.cache, 'v8'),
+    ...Object.fromEntries(Object.entries(own).map(([name, value]) => [`${prefix}_${name}`, value])),
+  };
+}
