@@ -1,7 +1,12 @@
 /** True, or why not. */
 export type ReadinessCheck = () => true | string | Promise<true | string>;
 
-export type ReadinessReport = { readonly ready: boolean; readonly checks: Readonly<Record<string, string>> };
+export type ReadinessReport = {
+  readonly ready: boolean;
+  readonly checks: Readonly<Record<string, string>>;
+  /** What there is to know beside: a standby is as ready as a leader. */
+  readonly state: Readonly<Record<string, string>>;
+};
 
 /** A check that says nothing for this long counts as failed. */
 const PATIENCE_MS = 2_000;
@@ -9,11 +14,17 @@ const PATIENCE_MS = 2_000;
 /** Whether this process should be sent work: started, not stopping, and every part says yes. */
 export class Readiness {
   readonly #checks = new Map<string, ReadinessCheck>();
+  readonly #states = new Map<string, () => string>();
   #phase: 'starting' | 'running' | 'stopping' = 'starting';
 
   /** A part's own view, asked on every /readyz; cheap, and never waits for a client. */
   add(name: string, check: ReadinessCheck): void {
     this.#checks.set(name, check);
+  }
+
+  /** Reported on every /readyz, and never a reason against. */
+  state(name: string, read: () => string): void {
+    this.#states.set(name, read);
   }
 
   markRunning(): void {
@@ -33,7 +44,8 @@ export class Readiness {
       ['process', this.#phase === 'running' ? 'ok' : this.#phase],
       ...answers,
     ]);
-    return { ready: Object.values(checks).every((answer) => answer === 'ok'), checks };
+    const state = Object.fromEntries([...this.#states].map(([name, read]) => [name, read()]));
+    return { ready: Object.values(checks).every((answer) => answer === 'ok'), checks, state };
   }
 }
 

@@ -4,7 +4,14 @@ import type { Known, LogPosition } from '../src/domain/known.ts';
 
 /** Builders for the tests of the decider: spans without signatures, hashes that only differ. */
 
-export const NOTHING: Known = { logs: new Map(), spans: new Map(), heads: new Map(), writes: new Map(), idempotency: new Map(), nonces: new Map() };
+export const NOTHING: Known = {
+  logs: new Map(),
+  spans: new Map(),
+  heads: new Map(),
+  writes: new Map(),
+  idempotency: new Map(),
+  nonces: new Map(),
+};
 
 export const nameOf = (tenant: string) => ({ origin: `logs.test/${tenant}`, logKey: `vkey-${tenant}` });
 
@@ -33,7 +40,13 @@ export type SpanWishes = {
 };
 
 export function aSpan(n: number, wishes: SpanWishes = {}): BatchSpan {
-  const { tenant = 'acme', subject = `urn:minicontainer:${tenant}/web`, intent = 'deploy.apply', payload = {}, text = '' } = wishes;
+  const {
+    tenant = 'acme',
+    subject = `urn:minicontainer:${tenant}/web`,
+    intent = 'deploy.apply',
+    payload = {},
+    text = '',
+  } = wishes;
   const entryOf = (id: number, what: string) => ({
     this: idOf(id),
     intent,
@@ -43,7 +56,6 @@ export function aSpan(n: number, wishes: SpanWishes = {}): BatchSpan {
     payload,
     bytes: new Uint8Array([id & 0xff]),
     hash: `hash of ${id} ${what}`,
-    factSubject: '',
   });
   return {
     position: n,
@@ -53,7 +65,10 @@ export function aSpan(n: number, wishes: SpanWishes = {}): BatchSpan {
     ...(wishes.validUntilMs === undefined ? {} : { valid_until_ms: wishes.validUntilMs }),
     ...(wishes.no ? { no: A_NO } : {}),
     entry: entryOf(n, text),
-    verdict: wishes.verdict === undefined ? undefined : { ...entryOf(wishes.verdict, `verdict of ${n} ${text}`), prev: undefined },
+    verdict:
+      wishes.verdict === undefined
+        ? undefined
+        : { ...entryOf(wishes.verdict, `verdict of ${n} ${text}`), prev: undefined },
   };
 }
 
@@ -75,8 +90,24 @@ export type RequestWishes = {
   readonly spans: readonly BatchSpan[];
 };
 
-export function aRequest({ tenant = 'acme', caller = { kind: 'own', user: 'test' }, deadlineMs = 1e12, attempt = 0, spans }: RequestWishes): BatchRequest {
-  return { trace: 'f'.repeat(32), reply: 'inbox', tenant, language: 'en', caller, submitted_ms: 0, deadline_ms: deadlineMs, attempt, spans };
+export function aRequest({
+  tenant = 'acme',
+  caller = { kind: 'own', user: 'test' },
+  deadlineMs = 1e12,
+  attempt = 0,
+  spans,
+}: RequestWishes): BatchRequest {
+  return {
+    trace: 'f'.repeat(32),
+    reply: 'inbox',
+    tenant,
+    language: 'en',
+    caller,
+    submitted_ms: 0,
+    deadline_ms: deadlineMs,
+    attempt,
+    spans,
+  };
 }
 
 export function aBatch(requests: readonly BatchRequest[], nowMs = 1500): Batch {

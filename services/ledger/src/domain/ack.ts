@@ -1,4 +1,12 @@
-import { type Ack, type AckInvalid, CANONICAL_CODES, type CanonicalCode, type Detail, type Language, type Receipt } from '@logline/contracts';
+import {
+  type Ack,
+  type AckInvalid,
+  CANONICAL_CODES,
+  type CanonicalCode,
+  type Detail,
+  type Language,
+  type Receipt,
+} from '@logline/contracts';
 import type { Entry } from './entry.ts';
 import type { Outcome } from './sequence.ts';
 
@@ -7,7 +15,8 @@ export type Verdict = Pick<Entry, 'this' | 'intent' | 'payload'>;
 /** The receipt an outcome speaks of, and the verdict behind that entry where it has one. */
 export type Proven = { readonly receipt: Receipt; readonly verdict: Verdict | undefined };
 
-export type Addressee = { readonly this: string; readonly trace: string; readonly language: Language };
+/** `this` is unknown only of a span that could not be read. */
+export type Addressee = { readonly this?: string; readonly trace: string; readonly language: Language };
 
 /** What the client is told once the entry is a fact: ok, or no where the verdict beside it says no (WIRE: a logged denial). */
 export function toFactAck(to: Addressee, { receipt, verdict }: Proven, isReplay: boolean): Ack {
@@ -15,10 +24,12 @@ export function toFactAck(to: Addressee, { receipt, verdict }: Proven, isReplay:
   if (denial !== undefined) return { ...toNo(to, '403_FORBIDDEN', denial), receipt };
   return {
     status: 'ok',
-    this: to.this,
+    this: receipt.this,
     trace_id: to.trace,
     receipt,
-    ...(verdict === undefined ? {} : { verdict: { this: verdict.this, intent: verdict.intent, payload: verdict.payload } }),
+    ...(verdict === undefined
+      ? {}
+      : { verdict: { this: verdict.this, intent: verdict.intent, payload: verdict.payload } }),
     ...(isReplay ? { replayed: true as const } : {}),
   };
 }
@@ -45,20 +56,29 @@ export function toRefusalAck(to: Addressee, outcome: Refusal): Ack {
     case 'nonce_reused':
       return toNo(to, '409_NONCE_REUSED', [['', 'this nonce was spent by another request']]);
     case 'moved': {
-      const message = outcome.head === undefined ? 'the subject has no client-signed span yet' : `the head of the subject is ${outcome.head}`;
+      const message =
+        outcome.head === undefined
+          ? 'the subject has no client-signed span yet'
+          : `the head of the subject is ${outcome.head}`;
       const no = toNo(to, '409_PREV_CONFLICT', [['/prev', message]]);
       return outcome.head === undefined ? no : { ...no, current: outcome.head };
     }
     case 'starved':
       return toNo(to, '503_UNAVAILABLE', [['', 'what the verdict rests on kept changing']]);
     case 'late':
-      return toNo(to, '503_UNAVAILABLE', [['', 'the deadline passed before the span could be committed; it was not']]);
+      return toNo(to, '503_UNAVAILABLE', [
+        ['', 'the deadline passed before the span could be committed; it was not'],
+      ]);
     case 'no_such_log':
       return toNo(to, '404_NOT_FOUND', [['/subject', 'unknown, or not yours']]);
     case 'misnamed': {
       const { origin, logKey } = outcome.expected;
       return toNo(to, '422_SCHEMA_INVALID', [
-        ['/payload/origin', `the log of this tenant would be ${origin}`, `set payload.origin to ${origin} and payload.log_key to ${logKey}, sign and send again`],
+        [
+          '/payload/origin',
+          `the log of this tenant would be ${origin}`,
+          `set payload.origin to ${origin} and payload.log_key to ${logKey}, sign and send again`,
+        ],
       ]);
     }
   }
@@ -66,21 +86,30 @@ export function toRefusalAck(to: Addressee, outcome: Refusal): Ack {
 
 /** PostgreSQL cannot be reached, or refuses the batch: the outcome is unknown or ours to mend. */
 export function toFailureAck(to: Addressee, code: '500_INTERNAL' | '503_UNAVAILABLE'): Ack {
-  return toNo(to, code, [['', code === '500_INTERNAL' ? 'the ledger could not take the span' : 'the outcome is unknown']]);
+  return toNo(to, code, [
+    ['', code === '500_INTERNAL' ? 'the ledger could not take the span' : 'the outcome is unknown'],
+  ]);
 }
 
 /** Why a verdict says no; undefined when it does not. */
 function denialOf({ payload }: Verdict): Fault[] | undefined {
   if (payload['decision'] !== 'deny' && payload['ok'] !== false) return undefined;
   const { reasons, why } = payload;
-  const words = [...(Array.isArray(reasons) ? reasons : []), why].filter((word): word is string => typeof word === 'string');
+  const words = [...(Array.isArray(reasons) ? reasons : []), why].filter(
+    (word): word is string => typeof word === 'string',
+  );
   return (words.length === 0 ? ['denied'] : words).map((word) => ['/payload', word]);
 }
 
 type Fault = readonly [pointer: string, message: string, fix?: string];
 
 function toNo(to: Addressee, code: CanonicalCode, faults: readonly Fault[]): AckInvalid {
-  const details = faults.map(([pointer, message, fix]): Detail => ({ code, pointer, message, fix: fix ?? CANONICAL_CODES[code].fix }));
+  const details = faults.map(([pointer, message, fix]): Detail => ({
+    code,
+    pointer,
+    message,
+    fix: fix ?? CANONICAL_CODES[code].fix,
+  }));
   return {
     status: 'invalid',
     code,
@@ -89,12 +118,13 @@ function toNo(to: Addressee, code: CanonicalCode, faults: readonly Fault[]): Ack
     errors: details.map(({ message }) => message),
     suggested_reply: replyOf(code, to.language, details[0]?.fix ?? ''),
     trace_id: to.trace,
-    this: to.this,
+    ...(to.this === undefined ? {} : { this: to.this }),
   };
 }
 
 const PORTUGUESE: Partial<Record<CanonicalCode, string>> = {
-  '403_FORBIDDEN': 'O pedido foi negado e a negação está registrada; corrija o que os detalhes dizem e envie um novo.',
+  '403_FORBIDDEN':
+    'O pedido foi negado e a negação está registrada; corrija o que os detalhes dizem e envie um novo.',
   '404_NOT_FOUND': 'Desconhecido, ou não é seu: confira o nome do tenant.',
   '409_IDEMPOTENCY_CONFLICT': 'Use uma nova Idempotency-Key para um novo conteúdo.',
   '409_NONCE_REUSED': 'Assine de novo com um novo X-Nonce.',

@@ -27,7 +27,8 @@ export function toRequests({ header, bodies }: Envelope<AcceptEnvelope>): BatchR
     spans: request.spans.map(({ length: _length, verdict_length, ...span }) => {
       const entry = next(request.tenant);
       const verdict = verdict_length > 0 ? next(request.tenant) : undefined;
-      if (verdict?.this === entry.this) throw new LedgerError('BAD_ENTRY', 'not a verdict: it has the id of its cause');
+      if (verdict?.this === entry.this)
+        throw new LedgerError('BAD_ENTRY', 'not a verdict: it has the id of its cause');
       return { ...span, entry, verdict };
     }),
   }));

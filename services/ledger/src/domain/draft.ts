@@ -1,6 +1,14 @@
 import type { BatchRequest, BatchSpan } from './batch.ts';
 import type { Entry } from './entry.ts';
-import { idempotencyOf, keyOf, type Known, type LogPosition, nonceOf, type Placed, type Spent } from './known.ts';
+import {
+  idempotencyOf,
+  keyOf,
+  type Known,
+  type LogPosition,
+  nonceOf,
+  type Placed,
+  type Spent,
+} from './known.ts';
 
 /** An entry with its place. */
 export type PlacedEntry = {
@@ -23,8 +31,14 @@ export type LogGrowth = {
 /** All that a batch changes; committed together or not at all. Maps are keyed as in `Known`. */
 export type Changes = {
   readonly logs: readonly LogGrowth[];
-  readonly heads: ReadonlyMap<string, { readonly tenant: string; readonly subject: string; readonly this: string }>;
-  readonly writes: ReadonlyMap<string, { readonly tenant: string; readonly key: string; readonly index: number }>;
+  readonly heads: ReadonlyMap<
+    string,
+    { readonly tenant: string; readonly subject: string; readonly this: string }
+  >;
+  readonly writes: ReadonlyMap<
+    string,
+    { readonly tenant: string; readonly key: string; readonly index: number }
+  >;
   readonly idempotency: ReadonlyMap<string, SpentBy>;
   readonly nonces: ReadonlyMap<string, SpentBy>;
 };
@@ -127,7 +141,13 @@ export class Draft {
     if (growing !== undefined) return growing;
     const timeMs = this.timeOf(tenant);
     const known = this.#known.logs.get(tenant);
-    const fresh: Growing = { tenant, isNew: known === undefined, oldSize: known?.size ?? 0, timeMs, entries: [] };
+    const fresh: Growing = {
+      tenant,
+      isNew: known === undefined,
+      oldSize: known?.size ?? 0,
+      timeMs,
+      entries: [],
+    };
     this.#logs.set(tenant, fresh);
     return fresh;
   }

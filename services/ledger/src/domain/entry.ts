@@ -1,5 +1,5 @@
 import { blake3Hash } from '@logline/canon-sign';
-import { ContractError, parseSubject, storedFactSubject } from '@logline/contracts';
+import { ContractError, parseSubject } from '@logline/contracts';
 import { LedgerError } from '../errors.ts';
 
 /** What becomes one leaf of a log: the exact canonical bytes of a signed span, and the little the ledger reads of it. */
@@ -14,8 +14,6 @@ export type Entry = {
   readonly bytes: Uint8Array;
   /** BLAKE3 of the bytes, `blake3:<64 hex>`: the receipt's `hash`. */
   readonly hash: string;
-  /** Where the fact goes on the bus. Built at the door, so that nothing unpublishable is ever committed. */
-  readonly factSubject: string;
 };
 
 const SPAN_ID = /^urn:span:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/; // what the column uuid takes; the gate is stricter
@@ -32,7 +30,9 @@ export function parseEntry(bytes: Uint8Array, tenant: string): Entry {
   if (typeof id !== 'string' || !SPAN_ID.test(id)) throw badEntry('its id is no span id');
   if (typeof intent !== 'string' || !INTENT.test(intent)) throw badEntry('its intent is no intent');
   if (typeof subject !== 'string' || typeof ts !== 'string') throw badEntry('it has no subject or no time');
-  if (prev !== undefined && (typeof prev !== 'string' || !SPAN_ID.test(prev))) throw badEntry('its prev is no span id');
+  if (prev !== undefined && (typeof prev !== 'string' || !SPAN_ID.test(prev)))
+    throw badEntry('its prev is no span id');
+  checkSubject(subject, tenant);
   return {
     this: id,
     intent,
@@ -42,16 +42,16 @@ export function parseEntry(bytes: Uint8Array, tenant: string): Entry {
     payload: isRecord(payload) ? payload : {},
     bytes,
     hash: blake3Hash(bytes),
-    factSubject: toFactSubject(intent, subject, tenant),
   };
 }
 
-function toFactSubject(intent: string, subject: string, tenant: string): string {
+/** The fact's place on the bus is made from it: what could not be published must never be committed. */
+function checkSubject(subject: string, tenant: string): void {
   try {
     if (parseSubject(subject).tenant !== tenant) throw badEntry('its subject belongs to another tenant');
-    return storedFactSubject(intent, subject);
   } catch (cause) {
-    if (cause instanceof ContractError) throw new LedgerError('BAD_ENTRY', 'not a span: its subject is no subject', { cause });
+    if (cause instanceof ContractError)
+      throw new LedgerError('BAD_ENTRY', 'not a span: its subject is no subject', { cause });
     throw cause;
   }
 }

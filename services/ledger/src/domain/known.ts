@@ -63,7 +63,10 @@ export function idempotencyOf(caller: Caller): { owner: string; name: string; ha
 
 /** The nonce of the signed request, where it was signed. */
 export function nonceOf(caller: Caller): { owner: string; name: string; hash: string } | undefined {
-  return caller.kind === 'token' && caller.key !== undefined && caller.nonce !== undefined && caller.request_hash !== undefined
+  return caller.kind === 'token' &&
+    caller.key !== undefined &&
+    caller.nonce !== undefined &&
+    caller.request_hash !== undefined
     ? { owner: caller.key, name: caller.nonce, hash: caller.request_hash }
     : undefined;
 }
@@ -78,9 +81,14 @@ export function questionsOf(batch: Batch): Questions {
   const nonces = new Map<string, PairQuestion>();
   for (const { tenant, caller, spans: asked } of batch.requests) {
     tenants.add(tenant);
-    const ask = (questions: Map<string, Question>, name: string) => questions.set(keyOf(tenant, name), { tenant, name });
-    const askPair = (questions: Map<string, PairQuestion>, pair: { owner: string; name: string } | undefined) =>
-      pair && questions.set(keyOf(tenant, pair.owner, pair.name), { tenant, owner: pair.owner, name: pair.name });
+    const ask = (questions: Map<string, Question>, name: string) =>
+      questions.set(keyOf(tenant, name), { tenant, name });
+    const askPair = (
+      questions: Map<string, PairQuestion>,
+      pair: { owner: string; name: string } | undefined,
+    ) =>
+      pair &&
+      questions.set(keyOf(tenant, pair.owner, pair.name), { tenant, owner: pair.owner, name: pair.name });
     askPair(idempotency, idempotencyOf(caller));
     askPair(nonces, nonceOf(caller));
     for (const { entry, verdict, reads } of asked) {

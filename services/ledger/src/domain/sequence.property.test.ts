@@ -35,7 +35,11 @@ class Reference {
       });
       const attempt = outcomes.every(({ kind }) => kind === 'stale') ? request.attempt + 1 : 1;
       return outcomes.map((outcome) =>
-        outcome.kind !== 'stale' ? outcome : attempt >= MAX_ATTEMPTS ? { kind: 'starved' as const } : { ...outcome, attempt },
+        outcome.kind !== 'stale'
+          ? outcome
+          : attempt >= MAX_ATTEMPTS
+            ? { kind: 'starved' as const }
+            : { ...outcome, attempt },
       );
     });
   }
@@ -45,7 +49,8 @@ class Reference {
     const timeMs = Math.max(nowMs, ...log.map((line) => line.timeMs));
     const use = usesOf(request);
     const paid = log.find(({ idempotency }) => idempotency && idempotency.of === use.idempotency?.of);
-    if (paid && paid.idempotency?.hash !== use.idempotency?.hash) return { kind: 'payload_mismatch', index: paid.index };
+    if (paid && paid.idempotency?.hash !== use.idempotency?.hash)
+      return { kind: 'payload_mismatch', index: paid.index };
     const same = log.find((line) => line.this === span.entry.this);
     if (same) return { kind: same.hash === span.entry.hash ? 'replayed' : 'span_exists', index: same.index };
     if (nowMs >= request.deadline_ms) return { kind: 'late' };
@@ -57,7 +62,8 @@ class Reference {
       return write && write.index > readAt ? [write.index] : [];
     });
     if (overwritten.length > 0) return { kind: 'stale', minIndex: Math.max(...overwritten), attempt: 0 };
-    if (span.valid_until_ms !== undefined && timeMs > span.valid_until_ms) return { kind: 'stale', minIndex: 0, attempt: 0 };
+    if (span.valid_until_ms !== undefined && timeMs > span.valid_until_ms)
+      return { kind: 'stale', minIndex: 0, attempt: 0 };
     if (span.no) return { kind: 'refused' };
     const isBirth = span.entry.intent === TENANT_CREATED;
     if (log.length === 0 && !isBirth) return { kind: 'no_such_log' };
@@ -81,7 +87,15 @@ class Reference {
       writes: verdict ? [] : span.writes,
     });
     if (verdict) {
-      this.history.push({ ...line, index: index + 1, this: verdict.this, hash: verdict.hash, subject: verdict.subject, movesHead: false, writes: span.writes });
+      this.history.push({
+        ...line,
+        index: index + 1,
+        this: verdict.this,
+        hash: verdict.hash,
+        subject: verdict.subject,
+        movesHead: false,
+        writes: span.writes,
+      });
     }
     return { kind: 'appended', index };
   }
@@ -90,16 +104,42 @@ class Reference {
   known(requests: readonly BatchRequest[]): Known {
     const asked = questionsOf(aBatch(requests));
     const of = (tenant: string) => this.history.filter((line) => line.tenant === tenant);
-    const found = <T>(entries: readonly (readonly [string, T | undefined])[]) => new Map(entries.filter((entry): entry is [string, T] => entry[1] !== undefined));
+    const found = <T>(entries: readonly (readonly [string, T | undefined])[]) =>
+      new Map(entries.filter((entry): entry is [string, T] => entry[1] !== undefined));
     return {
-      logs: found([...asked.tenants].map((tenant) => [tenant, of(tenant).length === 0 ? undefined : { size: of(tenant).length, timeMs: Math.max(...of(tenant).map(({ timeMs }) => timeMs)) }])),
-      spans: found(asked.spans.map(({ tenant, name }) => [keyOf(tenant, name), of(tenant).find((line) => line.this === name)])),
-      heads: found(asked.heads.map(({ tenant, name }) => [keyOf(tenant, name), of(tenant).findLast((line) => line.movesHead && line.subject === name)?.this])),
-      writes: found(asked.writes.map(({ tenant, name }) => [keyOf(tenant, name), of(tenant).findLast(({ writes }) => writes.includes(name))?.index])),
+      logs: found(
+        [...asked.tenants].map((tenant) => [
+          tenant,
+          of(tenant).length === 0
+            ? undefined
+            : { size: of(tenant).length, timeMs: Math.max(...of(tenant).map(({ timeMs }) => timeMs)) },
+        ]),
+      ),
+      spans: found(
+        asked.spans.map(({ tenant, name }) => [
+          keyOf(tenant, name),
+          of(tenant).find((line) => line.this === name),
+        ]),
+      ),
+      heads: found(
+        asked.heads.map(({ tenant, name }) => [
+          keyOf(tenant, name),
+          of(tenant).findLast((line) => line.movesHead && line.subject === name)?.this,
+        ]),
+      ),
+      writes: found(
+        asked.writes.map(({ tenant, name }) => [
+          keyOf(tenant, name),
+          of(tenant).findLast(({ writes }) => writes.includes(name))?.index,
+        ]),
+      ),
       idempotency: found(
         asked.idempotency.map(({ tenant, owner, name }) => {
           const line = of(tenant).find(({ idempotency }) => idempotency?.of === `${owner} ${name}`);
-          return [keyOf(tenant, owner, name), line?.idempotency && { hash: line.idempotency.hash, index: line.index }];
+          return [
+            keyOf(tenant, owner, name),
+            line?.idempotency && { hash: line.idempotency.hash, index: line.index },
+          ];
         }),
       ),
       nonces: found(
@@ -115,8 +155,14 @@ class Reference {
 function usesOf({ caller }: BatchRequest): Pick<Line, 'idempotency' | 'nonce'> {
   if (caller.kind !== 'token') return {};
   return {
-    ...(caller.idempotency_key === undefined ? {} : { idempotency: { of: `${caller.token} ${caller.idempotency_key}`, hash: caller.payload_hash ?? '' } }),
-    ...(caller.nonce === undefined ? {} : { nonce: { of: `${caller.key} ${caller.nonce}`, hash: caller.request_hash ?? '' } }),
+    ...(caller.idempotency_key === undefined
+      ? {}
+      : {
+          idempotency: { of: `${caller.token} ${caller.idempotency_key}`, hash: caller.payload_hash ?? '' },
+        }),
+    ...(caller.nonce === undefined
+      ? {}
+      : { nonce: { of: `${caller.key} ${caller.nonce}`, hash: caller.request_hash ?? '' } }),
   };
 }
 
@@ -143,23 +189,46 @@ const span = (of: string) =>
       aSpan(id, {
         ...wishes,
         tenant: of,
-        ...(prev === undefined ? {} : { prev: `urn:span:00000000-0000-7000-8000-${prev.toString(16).padStart(12, '0')}` }),
+        ...(prev === undefined
+          ? {}
+          : { prev: `urn:span:00000000-0000-7000-8000-${prev.toString(16).padStart(12, '0')}` }),
         subject: `urn:minicontainer:${of}/${subject}`,
-        ...(isBirth ? { intent: TENANT_CREATED, payload: { origin: `logs.test/${of}`, log_key: `vkey-${of}` } } : {}),
+        ...(isBirth
+          ? { intent: TENANT_CREATED, payload: { origin: `logs.test/${of}`, log_key: `vkey-${of}` } }
+          : {}),
       }),
     );
 const hash = fc.constantFrom('blake3:a', 'blake3:b');
 const caller = fc.oneof(
   fc.constant({ kind: 'own' as const, user: 'x' }),
-  fc.record({ kind: fc.constant('token' as const), token: fc.constantFrom('t1', 't2'), idempotency_key: fc.constantFrom('i', 'j', 'k'), payload_hash: hash }),
-  fc.record({ kind: fc.constant('token' as const), token: fc.constant('t1'), key: fc.constantFrom('k1', 'k2'), nonce: fc.constantFrom('m', 'n', 'o'), request_hash: hash }),
+  fc.record({
+    kind: fc.constant('token' as const),
+    token: fc.constantFrom('t1', 't2'),
+    idempotency_key: fc.constantFrom('i', 'j', 'k'),
+    payload_hash: hash,
+  }),
+  fc.record({
+    kind: fc.constant('token' as const),
+    token: fc.constant('t1'),
+    key: fc.constantFrom('k1', 'k2'),
+    nonce: fc.constantFrom('m', 'n', 'o'),
+    request_hash: hash,
+  }),
 );
 const request = tenant.chain((of) =>
   fc
-    .record({ caller, deadlineMs: fc.integer({ min: 20, max: 2000 }), attempt: fc.integer({ min: 0, max: 15 }), spans: fc.array(span(of), { minLength: 1, maxLength: 5 }) })
+    .record({
+      caller,
+      deadlineMs: fc.integer({ min: 20, max: 2000 }),
+      attempt: fc.integer({ min: 0, max: 15 }),
+      spans: fc.array(span(of), { minLength: 1, maxLength: 5 }),
+    })
     .map((wishes) => aRequest({ ...wishes, tenant: of })),
 );
-const turn = fc.record({ nowMs: fc.integer({ min: 0, max: 100 }), requests: fc.array(request, { maxLength: 5 }) });
+const turn = fc.record({
+  nowMs: fc.integer({ min: 0, max: 100 }),
+  requests: fc.array(request, { maxLength: 5 }),
+});
 
 it('decides each span as if it were alone and all before it committed', () => {
   fc.assert(
@@ -170,9 +239,26 @@ it('decides each span as if it were alone and all before it committed', () => {
         const { outcomes, changes } = sequence(aBatch(requests, nowMs), reference.known(requests), nameOf);
         expect(outcomes).toEqual(reference.take(requests, nowMs));
         const added = reference.history.slice(before);
-        const placed = changes.logs.flatMap((log) => log.entries.map(({ entry, index }) => ({ tenant: log.tenant, index, this: entry.this, timeMs: log.timeMs })));
-        const inOrder = (lines: typeof placed) => lines.toSorted((a, b) => a.tenant.localeCompare(b.tenant) || a.index - b.index);
-        expect(inOrder(placed)).toEqual(inOrder(added.map((line) => ({ tenant: line.tenant, index: line.index, this: line.this, timeMs: line.timeMs }))));
+        const placed = changes.logs.flatMap((log) =>
+          log.entries.map(({ entry, index }) => ({
+            tenant: log.tenant,
+            index,
+            this: entry.this,
+            timeMs: log.timeMs,
+          })),
+        );
+        const inOrder = (lines: typeof placed) =>
+          lines.toSorted((a, b) => a.tenant.localeCompare(b.tenant) || a.index - b.index);
+        expect(inOrder(placed)).toEqual(
+          inOrder(
+            added.map((line) => ({
+              tenant: line.tenant,
+              index: line.index,
+              this: line.this,
+              timeMs: line.timeMs,
+            })),
+          ),
+        );
       }
     }),
     { numRuns: 500 },

@@ -24,7 +24,10 @@ describe('a batch', () => {
   });
 
   it('refuses other bytes under an id that the batch has just used', () => {
-    const batch = aBatch([aRequest({ spans: [aSpan(1)] }), aRequest({ spans: [aSpan(1, { text: 'other' })] })]);
+    const batch = aBatch([
+      aRequest({ spans: [aSpan(1)] }),
+      aRequest({ spans: [aSpan(1, { text: 'other' })] }),
+    ]);
     expect(sequence(batch, LIVE, nameOf).outcomes[1]).toEqual([{ kind: 'span_exists', index: 3 }]);
   });
 
@@ -32,7 +35,10 @@ describe('a batch', () => {
     const deploy = (id: number) => aSpan(id, { reads: { 'proof:p': 2 }, writes: ['proof:p'] });
     const known = { ...LIVE, writes: new Map([['acme proof:p', 2]]) };
     const batch = aBatch([aRequest({ spans: [deploy(1)] }), aRequest({ spans: [deploy(2)] })]);
-    expect(sequence(batch, known, nameOf).outcomes).toEqual([[appended(3)], [{ kind: 'stale', minIndex: 3, attempt: 1 }]]);
+    expect(sequence(batch, known, nameOf).outcomes).toEqual([
+      [appended(3)],
+      [{ kind: 'stale', minIndex: 3, attempt: 1 }],
+    ]);
   });
 
   it('writes keys at the index of the verdict, so that readers fold both', () => {
@@ -46,7 +52,10 @@ describe('a batch', () => {
   });
 
   it('does not mix tenants', () => {
-    const batch = aBatch([aRequest({ spans: [aSpan(1, { tenant: 'acme' })] }), aRequest({ tenant: 'umbra', spans: [aSpan(1, { tenant: 'umbra' })] })]);
+    const batch = aBatch([
+      aRequest({ spans: [aSpan(1, { tenant: 'acme' })] }),
+      aRequest({ tenant: 'umbra', spans: [aSpan(1, { tenant: 'umbra' })] }),
+    ]);
     const known = born({ size: 3, timeMs: 0 }, 'acme', born({ size: 8, timeMs: 0 }, 'umbra'));
     expect(sequence(batch, known, nameOf).outcomes).toEqual([[appended(3)], [appended(8)]]);
   });
@@ -60,9 +69,17 @@ describe('a span whose verdict is stale', () => {
   });
 
   it('takes its later siblings along, and never a replay', () => {
-    const known = { ...LIVE, writes: new Map([['acme kid:k', 2]]), spans: new Map([[`acme ${idOf(7)}`, { index: 1, hash: aSpan(7).entry.hash }]]) };
+    const known = {
+      ...LIVE,
+      writes: new Map([['acme kid:k', 2]]),
+      spans: new Map([[`acme ${idOf(7)}`, { index: 1, hash: aSpan(7).entry.hash }]]),
+    };
     const batch = aBatch([aRequest({ spans: [aSpan(1, { reads: { 'kid:k': 0 } }), aSpan(7), aSpan(2)] })]);
-    expect(sequence(batch, known, nameOf).outcomes[0]?.map(({ kind }) => kind)).toEqual(['stale', 'replayed', 'stale']);
+    expect(sequence(batch, known, nameOf).outcomes[0]?.map(({ kind }) => kind)).toEqual([
+      'stale',
+      'replayed',
+      'stale',
+    ]);
   });
 
   it('counts as stale when a no rests on it', () => {
@@ -74,19 +91,28 @@ describe('a span whose verdict is stale', () => {
   it('is called unavailable after sixteen attempts without progress', () => {
     const known = { ...LIVE, writes: new Map([['acme kid:k', 2]]) };
     const stale = aSpan(1, { reads: { 'kid:k': 0 } });
-    const at = (attempt: number) => sequence(aBatch([aRequest({ attempt, spans: [stale] })]), known, nameOf).outcomes[0]?.[0];
+    const at = (attempt: number) =>
+      sequence(aBatch([aRequest({ attempt, spans: [stale] })]), known, nameOf).outcomes[0]?.[0];
     expect(at(14)).toEqual({ kind: 'stale', minIndex: 2, attempt: 15 });
     expect(at(15)).toEqual({ kind: 'starved' });
   });
 
   it('starts counting anew when its request made progress', () => {
-    const chain = [aSpan(1, { reads: { registry: -1 }, writes: ['registry'] }), aSpan(2, { reads: { registry: -1 }, writes: ['registry'] })];
+    const chain = [
+      aSpan(1, { reads: { registry: -1 }, writes: ['registry'] }),
+      aSpan(2, { reads: { registry: -1 }, writes: ['registry'] }),
+    ];
     const batch = aBatch([aRequest({ attempt: 15, spans: chain })]);
-    expect(sequence(batch, LIVE, nameOf).outcomes[0]).toEqual([appended(3), { kind: 'stale', minIndex: 3, attempt: 1 }]);
+    expect(sequence(batch, LIVE, nameOf).outcomes[0]).toEqual([
+      appended(3),
+      { kind: 'stale', minIndex: 3, attempt: 1 },
+    ]);
   });
 
   it('expires with what it rests on, by log time', () => {
-    const at = (nowMs: number) => sequence(aBatch([aRequest({ spans: [aSpan(1, { validUntilMs: 2000 })] })], nowMs), LIVE, nameOf).outcomes[0]?.[0];
+    const at = (nowMs: number) =>
+      sequence(aBatch([aRequest({ spans: [aSpan(1, { validUntilMs: 2000 })] })], nowMs), LIVE, nameOf)
+        .outcomes[0]?.[0];
     expect(at(2000)).toEqual(appended(3));
     expect(at(2001)).toEqual({ kind: 'stale', minIndex: 0, attempt: 1 });
   });
@@ -100,8 +126,14 @@ describe('a span that cannot be appended', () => {
 
   it('is told the head when prev names another', () => {
     const known = { ...LIVE, heads: new Map([['acme urn:minicontainer:acme/web', idOf(5)]]) };
-    const batch = aBatch([aRequest({ spans: [aSpan(1, { prev: idOf(4) }), aSpan(2, { prev: idOf(5) }), aSpan(3, { prev: idOf(2) })] })]);
-    expect(sequence(batch, known, nameOf).outcomes).toEqual([[{ kind: 'moved', head: idOf(5) }, appended(3), appended(4)]]);
+    const batch = aBatch([
+      aRequest({
+        spans: [aSpan(1, { prev: idOf(4) }), aSpan(2, { prev: idOf(5) }), aSpan(3, { prev: idOf(2) })],
+      }),
+    ]);
+    expect(sequence(batch, known, nameOf).outcomes).toEqual([
+      [{ kind: 'moved', head: idOf(5) }, appended(3), appended(4)],
+    ]);
   });
 
   it('does not move a head that only clients move', () => {
@@ -112,7 +144,9 @@ describe('a span that cannot be appended', () => {
   it('is late when its deadline has come, but a replay never is', () => {
     const known = { ...LIVE, spans: new Map([[`acme ${idOf(2)}`, { index: 1, hash: aSpan(2).entry.hash }]]) };
     const batch = aBatch([aRequest({ deadlineMs: 5000, spans: [aSpan(1), aSpan(2)] })], 5000);
-    expect(sequence(batch, known, nameOf).outcomes).toEqual([[{ kind: 'late' }, { kind: 'replayed', index: 1 }]]);
+    expect(sequence(batch, known, nameOf).outcomes).toEqual([
+      [{ kind: 'late' }, { kind: 'replayed', index: 1 }],
+    ]);
   });
 
   it('conflicts when its verdict has an id that somebody occupied', () => {
@@ -131,37 +165,63 @@ describe('an idempotency key', () => {
   });
 
   it('names the earlier span when it comes with another payload, in the batch and after it', () => {
-    const batch = aBatch([aRequest({ caller: caller('blake3:a'), spans: [aSpan(1)] }), aRequest({ caller: caller('blake3:b'), spans: [aSpan(2)] })]);
+    const batch = aBatch([
+      aRequest({ caller: caller('blake3:a'), spans: [aSpan(1)] }),
+      aRequest({ caller: caller('blake3:b'), spans: [aSpan(2)] }),
+    ]);
     const { outcomes, changes } = sequence(batch, LIVE, nameOf);
     expect(outcomes[1]).toEqual([{ kind: 'payload_mismatch', index: 3 }]);
-    expect([...changes.idempotency.values()]).toEqual([{ tenant: 'acme', owner: 't1', name: 'order 7', hash: 'blake3:a', index: 3 }]);
+    expect([...changes.idempotency.values()]).toEqual([
+      { tenant: 'acme', owner: 't1', name: 'order 7', hash: 'blake3:a', index: 3 },
+    ]);
   });
 
   it('is not spent by a request of which nothing was committed', () => {
-    const batch = aBatch([aRequest({ caller: caller('blake3:a'), spans: [aSpan(1, { no: true })] }), aRequest({ caller: caller('blake3:b'), spans: [aSpan(2)] })]);
+    const batch = aBatch([
+      aRequest({ caller: caller('blake3:a'), spans: [aSpan(1, { no: true })] }),
+      aRequest({ caller: caller('blake3:b'), spans: [aSpan(2)] }),
+    ]);
     expect(sequence(batch, LIVE, nameOf).outcomes[1]).toEqual([appended(3)]);
   });
 
   it('replays before the nonce is looked at', () => {
-    const batch = aBatch([aRequest({ caller: caller('blake3:a', 'n1'), spans: [aSpan(1)] }), aRequest({ caller: caller('blake3:a', 'n1'), spans: [aSpan(1), aSpan(2)] })]);
+    const batch = aBatch([
+      aRequest({ caller: caller('blake3:a', 'n1'), spans: [aSpan(1)] }),
+      aRequest({ caller: caller('blake3:a', 'n1'), spans: [aSpan(1), aSpan(2)] }),
+    ]);
     expect(sequence(batch, LIVE, nameOf).outcomes[1]).toEqual([{ kind: 'replayed', index: 3 }, appended(4)]);
   });
 });
 
 describe('a nonce', () => {
   it('is refused to another request once a commit has spent it', () => {
-    const caller = (request: string) => ({ kind: 'token' as const, token: 't1', key: 'k1', nonce: 'n1', request_hash: request });
+    const caller = (request: string) => ({
+      kind: 'token' as const,
+      token: 't1',
+      key: 'k1',
+      nonce: 'n1',
+      request_hash: request,
+    });
     const batch = aBatch([
       aRequest({ caller: caller('blake3:a'), spans: [aSpan(1, { no: true })] }),
       aRequest({ caller: caller('blake3:b'), spans: [aSpan(2)] }),
       aRequest({ caller: caller('blake3:c'), spans: [aSpan(3)] }),
     ]);
-    expect(sequence(batch, LIVE, nameOf).outcomes).toEqual([[{ kind: 'refused' }], [appended(3)], [{ kind: 'nonce_reused' }]]);
+    expect(sequence(batch, LIVE, nameOf).outcomes).toEqual([
+      [{ kind: 'refused' }],
+      [appended(3)],
+      [{ kind: 'nonce_reused' }],
+    ]);
   });
 });
 
 describe('the birth of a tenant', () => {
-  const birth = (origin = 'logs.test/acme') => aSpan(1, { intent: 'registry.tenant.created', subject: 'urn:tenant:acme', payload: { origin, log_key: 'vkey-acme' } });
+  const birth = (origin = 'logs.test/acme') =>
+    aSpan(1, {
+      intent: 'registry.tenant.created',
+      subject: 'urn:tenant:acme',
+      payload: { origin, log_key: 'vkey-acme' },
+    });
 
   it('makes the log, and what follows in the batch is in it', () => {
     const batch = aBatch([aRequest({ spans: [birth()] }), aRequest({ spans: [aSpan(2)] })]);
@@ -171,16 +231,22 @@ describe('the birth of a tenant', () => {
   });
 
   it('happens once', () => {
-    expect(sequence(aBatch([aRequest({ spans: [birth()] })]), LIVE, nameOf).outcomes).toEqual([[{ kind: 'span_exists', index: 0 }]]);
+    expect(sequence(aBatch([aRequest({ spans: [birth()] })]), LIVE, nameOf).outcomes).toEqual([
+      [{ kind: 'span_exists', index: 0 }],
+    ]);
   });
 
   it('must name the log that this ledger would keep', () => {
     const { outcomes } = sequence(aBatch([aRequest({ spans: [birth('evil.test/acme')] })]), NOTHING, nameOf);
-    expect(outcomes).toEqual([[{ kind: 'misnamed', expected: { origin: 'logs.test/acme', logKey: 'vkey-acme' } }]]);
+    expect(outcomes).toEqual([
+      [{ kind: 'misnamed', expected: { origin: 'logs.test/acme', logKey: 'vkey-acme' } }],
+    ]);
   });
 
   it('comes before anything else of the tenant', () => {
-    expect(sequence(aBatch([aRequest({ spans: [aSpan(2)] })]), NOTHING, nameOf).outcomes).toEqual([[{ kind: 'no_such_log' }]]);
+    expect(sequence(aBatch([aRequest({ spans: [aSpan(2)] })]), NOTHING, nameOf).outcomes).toEqual([
+      [{ kind: 'no_such_log' }],
+    ]);
   });
 });
 

@@ -46,7 +46,11 @@ export function sequence(batch: Batch, known: Known, nameOf: (tenant: string) =>
   return { outcomes, changes: draft.changes() };
 }
 
-function sequenceRequest(request: BatchRequest, draft: Draft, nameOf: (tenant: string) => LogName): Outcome[] {
+function sequenceRequest(
+  request: BatchRequest,
+  draft: Draft,
+  nameOf: (tenant: string) => LogName,
+): Outcome[] {
   // Behind a stale span its later siblings are judged again too: a request's spans keep their order.
   let staleUpTo: number | undefined;
   const outcomes = request.spans.map((span): Outcome => {
@@ -70,7 +74,8 @@ function decide(
 
   const key = idempotencyOf(caller);
   const keyUse = key && draft.keyUse(tenant, key);
-  if (keyUse !== undefined && keyUse.hash !== key?.hash) return { kind: 'payload_mismatch', index: keyUse.index };
+  if (keyUse !== undefined && keyUse.hash !== key?.hash)
+    return { kind: 'payload_mismatch', index: keyUse.index };
   const placed = draft.placed(tenant, entry.this);
   if (placed !== undefined) {
     return { kind: placed.hash === entry.hash ? 'replayed' : 'span_exists', index: placed.index };

@@ -1,0 +1,208 @@
+import type { Ack } from '@logline/contracts';
+import type { LocalSigner } from '@logline/canon-sign';
+import { type Addressee, type Proven, toConflictAck, toFactAck, toRefusalAck } from '../domain/ack.ts';
+import type { Batch, BatchRequest } from '../domain/batch.ts';
+import { questionsOf } from '../domain/known.ts';
+import { sealLog, type Log, type Seal, toReceipt } from '../domain/seal.ts';
+import { type LogName, type Outcome, sequence } from '../domain/sequence.ts';
+import { LedgerError } from '../errors.ts';
+import type { AppendConnection } from '../storage/append-connection.ts';
+import { commitTurn } from '../storage/commit-turn.ts';
+import { lastLogId } from '../storage/load-logs.ts';
+import type { Memory } from './memory.ts';
+import { proveEarlier } from './prove-earlier.ts';
+import { emptyTiledEdge } from '@logline/tlog';
+
+export type TurnContext = {
+  readonly partition: number;
+  readonly lease: { readonly name: string; readonly epoch: number };
+  readonly connection: AppendConnection;
+  readonly memory: Memory;
+  readonly signer: LocalSigner;
+  readonly nameOf: (tenant: string) => LogName;
+  readonly clock: () => number;
+};
+
+/** What a turn leaves to be said. */
+export type TurnResult = {
+  readonly answers: readonly Answer[];
+  readonly seals: readonly Seal[];
+  /** 0 when there was nothing to commit. */
+  readonly commitMs: number;
+};
+export type Answer = {
+  readonly request: BatchRequest;
+  readonly outcomes: readonly Outcome[];
+  /** In the order of the request's spans; undefined for those that go back to the gate. */
+  readonly acks: readonly (Ack | undefined)[];
+};
+
+/**
+ * Looks up, decides, seals, commits: one transaction for all requests. When it resolves, what its acks promise is on disk.
+ * @throws LedgerError `TOO_LATE`, `LEASE_LOST`, `LOG_MOVED`, `LOG_CORRUPT`; PostgresError. After any of them memory is as it was before
+ */
+export async function takeTurn(requests: readonly BatchRequest[], context: TurnContext): Promise<TurnResult> {
+  const { connection, memory, partition, clock } = context;
+  const batch: Batch = { nowMs: clock(), requests };
+  await connection.open();
+  const { known, logs } = await memory.recall(questionsOf(batch), connection, partition);
+  const { outcomes, changes } = sequence(batch, known, context.nameOf);
+  const earlier = await proveReplays(batch, outcomes, logs, connection);
+  const newborn = changes.logs.some(({ isNew }) => isNew) ? await newLogs(changes.logs, context) : undefined;
+  const seals = changes.logs.map((growth) =>
+    sealLog(logOf(growth.tenant, logs, newborn), growth, context.signer),
+  );
+
+  if (seals.length === 0) return { answers: toAnswers(batch, outcomes, earlier), seals, commitMs: 0 };
+  let answers: readonly Answer[] = [];
+  const startMs = performance.now();
+  await commitTurn(connection, {
+    ...context,
+    nowMs: batch.nowMs,
+    changes,
+    seals,
+    meanwhile: () => (answers = toAnswers(batch, outcomes, proveFresh(seals), earlier)),
+    beforeCommit: () => refuseIfLate(batch, outcomes, clock()),
+  });
+  memory.learn(changes, seals);
+  return { answers, seals, commitMs: performance.now() - startMs };
+}
+
+/** So that nothing is committed after its client has given up; a slow disk is the usual reason. */
+function refuseIfLate(batch: Batch, outcomes: readonly (readonly Outcome[])[], nowMs: number): void {
+  const isLate = batch.requests.some(
+    ({ deadline_ms }, at) => nowMs >= deadline_ms && outcomes[at]?.some(({ kind }) => kind === 'appended'),
+  );
+  if (isLate)
+    throw new LedgerError('TOO_LATE', 'a deadline passed while the batch was written; it was rolled back');
+}
+
+async function newLogs(
+  growths: readonly { tenant: string; isNew: boolean }[],
+  context: TurnContext,
+): Promise<ReadonlyMap<string, Log>> {
+  let logId = await lastLogId(context.connection);
+  return new Map(
+    growths
+      .filter(({ isNew }) => isNew)
+      .map(({ tenant }) => [
+        tenant,
+        {
+          logId: ++logId,
+          tenant,
+          origin: context.nameOf(tenant).origin,
+          size: 0,
+          timeMs: 0,
+          tree: emptyTiledEdge(),
+        },
+      ]),
+  );
+}
+
+function logOf(tenant: string, ...sources: readonly (ReadonlyMap<string, Log> | undefined)[]): Log {
+  const log = sources.map((logs) => logs?.get(tenant)).find((found) => found !== undefined);
+  if (log === undefined) throw new LedgerError('LOG_MOVED', `the log of ${tenant} is neither known nor new`);
+  return log;
+}
+
+type ProvenByTenant = ReadonlyMap<string, ReadonlyMap<number, Proven>>;
+
+function proveFresh(seals: readonly Seal[]): ProvenByTenant {
+  return new Map(
+    seals.map(({ after, checkpoint, entries }) => {
+      const verdicts = new Map(
+        entries.flatMap(({ verdictOf, entry }) =>
+          verdictOf === undefined ? [] : [[verdictOf, entry] as const],
+        ),
+      );
+      return [
+        after.tenant,
+        new Map(
+          entries.map(({ entry, index, signature, proof }): [number, Proven] => [
+            index,
+            {
+              receipt: toReceipt({
+                this: entry.this,
+                hash: entry.hash,
+                index,
+                timeMs: after.timeMs,
+                origin: after.origin,
+                signature,
+                proof,
+                checkpoint,
+              }),
+              verdict: verdicts.get(index),
+            },
+          ]),
+        ),
+      ];
+    }),
+  );
+}
+
+/** Receipts of what was committed before this turn, where an outcome speaks of it. */
+async function proveReplays(
+  batch: Batch,
+  outcomes: readonly (readonly Outcome[])[],
+  logs: ReadonlyMap<string, Log>,
+  connection: AppendConnection,
+): Promise<ProvenByTenant> {
+  const wanted = new Map<string, Set<number>>();
+  batch.requests.forEach(({ tenant }, at) => {
+    for (const outcome of outcomes[at] ?? []) {
+      if (!isAboutEntry(outcome) || outcome.index >= (logs.get(tenant)?.size ?? 0)) continue;
+      wanted.set(tenant, (wanted.get(tenant) ?? new Set()).add(outcome.index));
+    }
+  });
+  const proven = new Map<string, ReadonlyMap<number, Proven>>();
+  for (const [tenant, indexes] of wanted)
+    proven.set(tenant, await proveEarlier(connection, logOf(tenant, logs), [...indexes]));
+  return proven;
+}
+
+function isAboutEntry(
+  outcome: Outcome,
+): outcome is Extract<Outcome, { kind: 'appended' | 'replayed' | 'span_exists' | 'payload_mismatch' }> {
+  return 'index' in outcome;
+}
+
+function toAnswers(
+  batch: Batch,
+  outcomes: readonly (readonly Outcome[])[],
+  ...proofs: readonly ProvenByTenant[]
+): Answer[] {
+  return batch.requests.map((request, at) => {
+    const settled = outcomes[at] ?? [];
+    return {
+      request,
+      outcomes: settled,
+      acks: settled.map((outcome, position) => toAck(request, position, outcome, proofs)),
+    };
+  });
+}
+
+function toAck(
+  request: BatchRequest,
+  position: number,
+  outcome: Outcome,
+  proofs: readonly ProvenByTenant[],
+): Ack | undefined {
+  const span = request.spans[position];
+  if (span === undefined || outcome.kind === 'stale') return undefined;
+  if (outcome.kind === 'refused') return span.no;
+  const to: Addressee = { this: span.entry.this, trace: request.trace, language: request.language };
+  if (!isAboutEntry(outcome)) return toRefusalAck(to, outcome);
+  const proven = proofs
+    .map((byIndex) => byIndex.get(request.tenant)?.get(outcome.index))
+    .find((found) => found !== undefined);
+  if (proven === undefined)
+    throw new LedgerError('LOG_CORRUPT', `entry ${outcome.index} of ${request.tenant} has no receipt`);
+  switch (outcome.kind) {
+    case 'appended':
+    case 'replayed':
+      return toFactAck(to, proven, outcome.kind === 'replayed');
+    case 'span_exists':
+    case 'payload_mismatch':
+      return toConflictAck(to, outcome, proven.receipt);
+  }
+}

@@ -1,0 +1,58 @@
+import type { BatchRequest } from '../domain/batch.ts';
+import { untilAborted } from './pause.ts';
+
+/** One accepted envelope, from its arrival until its effects are on disk and answered. */
+export type Waiting = {
+  /** Requests not yet answered; one that is late leaves. */
+  requests: readonly BatchRequest[];
+  readonly spans: number;
+  readonly bytes: number;
+  readonly done: () => void;
+  readonly fail: (error: unknown) => void;
+};
+
+/** So that a turn stays within some hundred milliseconds and some MiB, however many wait. */
+const MOST_SPANS = 2_048;
+const MOST_BYTES = 4 * 1024 * 1024;
+
+/** Where envelopes wait for the next turn, in stream order. How many may wait is bounded by whoever lets them in. */
+export class WaitingRoom {
+  #waiting: Waiting[] = [];
+  #wake: () => void = () => undefined;
+
+  get size(): number {
+    return this.#waiting.length;
+  }
+
+  /** Enters at once; resolves when the turn that took it is settled, rejects when none will. */
+  enter(requests: readonly BatchRequest[]): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const all = requests.flatMap((request) => request.spans);
+      const bytes = all.reduce(
+        (sum, { entry, verdict }) => sum + entry.bytes.length + (verdict?.bytes.length ?? 0),
+        0,
+      );
+      this.#waiting.push({ requests, spans: all.length, bytes, done: resolve, fail: reject });
+      this.#wake();
+    });
+  }
+
+  async filled(signal: AbortSignal): Promise<void> {
+    while (this.#waiting.length === 0 && !signal.aborted)
+      await untilAborted(signal, (wake) => (this.#wake = wake));
+  }
+
+  /** All that waits, up to the size of a turn; at least one if any waits. */
+  takeTurn(): readonly Waiting[] {
+    let spans = 0;
+    let bytes = 0;
+    const end = this.#waiting.findIndex(
+      (one) => (spans += one.spans) > MOST_SPANS || (bytes += one.bytes) > MOST_BYTES,
+    );
+    return this.#waiting.splice(0, end === -1 ? this.#waiting.length : Math.max(1, end));
+  }
+
+  empty(error: Error): void {
+    for (const { fail } of this.#waiting.splice(0)) fail(error);
+  }
+}

@@ -1,0 +1,20 @@
+import { IsSecretFile, ServiceConfig } from '@logline/service';
+import { Matches } from 'class-validator';
+
+export const PREFIX = 'LOGLINE_LEDGER';
+
+export class LedgerConfig extends ServiceConfig {
+  /** File holding the PostgreSQL URL of the role `ledger`. Its tables must be there: `node dist/migrate.js`. */
+  @IsSecretFile()
+  readonly postgresUrlFile: string;
+
+  /** Key file of the log: `{kid, seed}`, 0600. Signs receipts and checkpoints of every tenant. */
+  @IsSecretFile()
+  readonly keyFile: string;
+
+  /** What the logs' origins begin with, such as `logline.example`; a tenant's log is `<origin>/<tenant>`. Never change it: it is in every signed checkpoint. */
+  @Matches(/^[a-z0-9]([a-z0-9.:/-]{0,126}[a-z0-9])?$/, {
+    message: 'must be a schema-less URL prefix without a trailing slash',
+  })
+  readonly origin: string;
+}

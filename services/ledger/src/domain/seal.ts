@@ -1,0 +1,112 @@
+import { formatBase64, type LocalSigner, parseHex, signedMessage } from '@logline/canon-sign';
+import { formatInstant, type Receipt } from '@logline/contracts';
+import {
+  appendBatch,
+  formatEdge,
+  formatProof,
+  type FullTile,
+  leafHash,
+  signCheckpoint,
+  type TiledEdge,
+} from '@logline/tlog';
+import type { LogGrowth, PlacedEntry } from './draft.ts';
+
+/** One log as its leader keeps it in memory: all that is needed to append to it. */
+export type Log = {
+  readonly logId: number;
+  readonly tenant: string;
+  readonly origin: string;
+  readonly size: number;
+  /** Log time of the last entry. */
+  readonly timeMs: number;
+  readonly tree: TiledEdge;
+};
+
+/** One commit of one log: all that is stored, and all that its receipts and facts are made of. */
+export type Seal = {
+  readonly before: Log;
+  readonly after: Log;
+  readonly isNew: boolean;
+  readonly root: Uint8Array;
+  readonly edge: Uint8Array;
+  /** The signed checkpoint of `after`; every receipt of this commit proves to it. */
+  readonly checkpoint: string;
+  readonly tiles: readonly FullTile[];
+  readonly entries: readonly SealedEntry[];
+};
+
+export type SealedEntry = PlacedEntry & {
+  readonly leaf: Uint8Array;
+  /** Raw BLAKE3 of the entry. */
+  readonly digest: Uint8Array;
+  /** 64 bytes, by the log's key over the receipt without `signature` and `merkle`. */
+  readonly signature: Uint8Array;
+  /** To the checkpoint of the commit. */
+  readonly proof: readonly Uint8Array[];
+};
+
+/** Grows one log by what a batch decided, and signs. `before` must be the log that the batch was decided on. */
+export function sealLog(before: Log, growth: LogGrowth, signer: LocalSigner): Seal {
+  const leaves = growth.entries.map(({ entry }) => leafHash(entry.bytes));
+  const { edge, root, proofs, tiles } = appendBatch(before.tree, leaves);
+  const { origin } = before;
+  return {
+    before,
+    after: { ...before, size: before.size + leaves.length, timeMs: growth.timeMs, tree: edge },
+    isNew: growth.isNew,
+    root,
+    edge: formatEdge(edge),
+    checkpoint: signCheckpoint({ origin, size: edge.size, root }, [{ name: origin, signer }]),
+    tiles,
+    entries: growth.entries.map((placed, at): SealedEntry => {
+      const statement = toStatement({ ...placed.entry, index: placed.index, timeMs: growth.timeMs, origin });
+      return {
+        ...placed,
+        leaf: leaves[at] ?? NO_HASH,
+        digest: parseHex(placed.entry.hash.slice('blake3:'.length)),
+        signature: signer.sign(signedMessage('receipt', statement)),
+        proof: proofs[at] ?? [],
+      };
+    }),
+  };
+}
+const NO_HASH = new Uint8Array(32); // unreachable: leaves, proofs and entries are of one length
+
+/** What a receipt is made of, whether the entry was committed just now or is read back. */
+export type ReceiptParts = {
+  readonly this: string;
+  readonly hash: string;
+  readonly index: number;
+  readonly timeMs: number;
+  readonly origin: string;
+  readonly signature: Uint8Array;
+  readonly proof: readonly Uint8Array[];
+  readonly checkpoint: string;
+};
+
+/** Always the same bytes for the same parts: a retry, whenever it comes, gets the receipt of the first time. */
+export function toReceipt(parts: ReceiptParts): Receipt {
+  const { ts, hash, this: id, log, index } = toStatement(parts);
+  return {
+    ts,
+    hash,
+    signature: formatBase64(parts.signature),
+    merkle: formatProof({ index: BigInt(index), hashes: parts.proof, checkpoint: parts.checkpoint }),
+    this: id,
+    log,
+    index,
+  };
+}
+
+type Statement = Omit<Receipt, 'signature' | 'merkle'>;
+
+/** What the log's key signs (protocol §2, `ll.receipt.v1`). */
+function toStatement({
+  this: id,
+  hash,
+  index,
+  timeMs,
+  origin,
+}: Pick<ReceiptParts, 'this' | 'hash' | 'index' | 'timeMs' | 'origin'>): Statement {
+  return { ts: formatInstant(timeMs), hash, this: id, log: origin, index };
+}

@@ -1,0 +1,7 @@
+import type { MigrationObject } from '@mikro-orm/core';
+import { CreateLog } from './create-log.ts';
+
+/** Oldest first. A name that has run anywhere never changes. */
+export const LEDGER_MIGRATIONS: readonly MigrationObject[] = [
+  { name: '20261123-create-log', class: CreateLog },
+];

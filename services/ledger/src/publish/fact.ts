@@ -1,0 +1,41 @@
+import { formatBase64, formatHex } from '@logline/canon-sign';
+import { type FactMessage, toFactMessage } from '@logline/jetstream';
+import { type Entry, parseEntry } from '../domain/entry.ts';
+import type { Log, Seal } from '../domain/seal.ts';
+import type { StoredFact } from '../storage/read-facts.ts';
+
+/** One entry on its way out. From a commit or read back from PostgreSQL, its message is the same, byte for byte. */
+export type Fact = StoredFact & { readonly entry: Entry };
+
+export type FactLog = Pick<Log, 'logId' | 'tenant' | 'origin'>;
+
+/** The facts of one commit, in order; the last one carries the checkpoint. */
+export function toFacts({ after, entries, checkpoint }: Seal): Fact[] {
+  return entries.map(({ entry, index, leaf, signature, trace }, at) => ({
+    entry,
+    index,
+    bytes: entry.bytes,
+    leaf,
+    timeMs: after.timeMs,
+    signature,
+    trace,
+    checkpoint: at === entries.length - 1 ? checkpoint : undefined,
+  }));
+}
+
+export function fromStored(stored: StoredFact, tenant: string): Fact {
+  return { ...stored, entry: parseEntry(stored.bytes, tenant) };
+}
+
+export function toMessage(fact: Fact, { tenant, origin }: FactLog): FactMessage {
+  return toFactMessage(fact.entry, fact.bytes, {
+    tenant,
+    log: origin,
+    index: fact.index,
+    leaf: formatHex(fact.leaf),
+    timeMs: fact.timeMs,
+    receiptSignature: formatBase64(fact.signature),
+    trace: fact.trace,
+    ...(fact.checkpoint === undefined ? {} : { checkpoint: fact.checkpoint }),
+  });
+}

@@ -1,0 +1,16 @@
+import { type Pool, toPostgresError } from '@logline/postgres';
+import type { Row, Sql } from './append-connection.ts';
+
+/** For reads beside the append connection, and for chores: each statement on its own. */
+export function onPool(pool: Pool): Sql {
+  return {
+    async run({ name, text }, values) {
+      try {
+        const { rows, rowCount } = await pool.query<Row>({ name, text, values: [...values] });
+        return { rows, count: rowCount ?? 0 };
+      } catch (error) {
+        throw toPostgresError(error);
+      }
+    },
+  };
+}
