@@ -12,7 +12,7 @@ export default defineConfig({
         ssr,
         test: {
           name: 'unit',
-          include: ['{libs,services,apps}/*/src/**/*.test.ts'],
+          include: ['{libs,services,apps}/*/src/**/*.test.ts', 'tools/**/*.test.ts'],
           testTimeout: 30_000,
         },
       },

@@ -140,6 +140,7 @@ export {
   storedFactsLike,
   storedFactsOf,
   storedFactSubject,
+  SUBJECT_PATTERNS,
   SUBMIT_CLIENT,
   SUBMIT_RECHECK,
   submitReport,

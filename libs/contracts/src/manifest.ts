@@ -72,7 +72,10 @@ export const DeploySpec = Type.Object(
     entrypoint: Type.Optional(Type.Array(ProcessText, { minItems: 1, maxItems: 256 })),
     command: Type.Optional(Type.Array(ProcessText, { minItems: 1, maxItems: 256 })),
     working_dir: Type.Optional(Type.String({ pattern: '^/[^\\u0000]*$', maxLength: 1024 })),
-    env: Type.Optional(Type.Record(Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_]{0,127}$' }), ProcessText)),
+    // closed, because a record by pattern takes any other name with any value
+    env: Type.Optional(
+      Type.Record(Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_]{0,127}$' }), ProcessText, { ...closed }),
+    ),
     /** How granted secrets reach the process: a file on tmpfs named by `<VAR>_FILE` and `/run/secrets/<VAR>` (default), or the variable itself by stdin hand-off. */
     secret_delivery: Type.Optional(Type.Union([Type.Literal('file'), Type.Literal('env')])),
     ports: Type.Optional(

@@ -6,6 +6,7 @@ import {
   inboxPrefix,
   parked,
   runnerUser,
+  SUBJECT_PATTERNS,
   submitReport,
   submitService,
   SUBMIT_CLIENT,
@@ -94,7 +95,7 @@ export function permissionsOf(user: NatsUser): NatsPermissions {
       return {
         publish: {
           allow: [
-            'fact.>',
+            SUBJECT_PATTERNS.facts,
             SUBMIT_RECHECK,
             ANY_INBOX,
             `$JS.API.STREAM.MSG.GET.${STREAMS.facts}`,

@@ -15,6 +15,16 @@ export const verifyPartition = (partition: number): string => `verify.${partitio
 export const acceptPartition = (partition: number): string => `accept.${partition}`;
 export const parked = (consumer: string, subject: string): string => `parked.${consumer}.${subject}`;
 
+/** What each stream holds, and its consumers take: patterns, for those who configure them. */
+export const SUBJECT_PATTERNS = {
+  submitted: 'submit.*',
+  reported: 'submit.>',
+  toVerify: 'verify.*',
+  toAccept: 'accept.*',
+  facts: 'fact.>',
+  parked: 'parked.>',
+} as const;
+
 /** The intent in two tokens: the last dot stays, earlier ones become `_` (`wallet.proof.verified` → `wallet_proof.verified`). */
 export function intentTokens(intent: string): string {
   const last = intent.lastIndexOf('.');

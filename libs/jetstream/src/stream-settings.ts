@@ -7,6 +7,7 @@ import {
   runnerUser,
   storedFactsOf,
   STREAMS,
+  SUBJECT_PATTERNS,
   SUBMIT_CLIENT,
   SUBMIT_RECHECK,
   submitReport,
@@ -45,8 +46,8 @@ export function streamConfigs(replicas: number): readonly StreamConfig[] {
   return [
     // its own stream for each kind of sender: a flood of clients must not starve what already happened
     queue(STREAMS.submit, [SUBMIT_CLIENT, SUBMIT_RECHECK], replicas),
-    queue(STREAMS.verify, ['verify.*'], replicas),
-    queue(STREAMS.accept, ['accept.*'], replicas),
+    queue(STREAMS.verify, [SUBJECT_PATTERNS.toVerify], replicas),
+    queue(STREAMS.accept, [SUBJECT_PATTERNS.toAccept], replicas),
     {
       name: STREAMS.report,
       subjects: [submitService('*'), submitReport('*', '*')],
@@ -81,7 +82,7 @@ export function streamConfigs(replicas: number): readonly StreamConfig[] {
     },
     {
       name: STREAMS.parked,
-      subjects: ['parked.>'],
+      subjects: [SUBJECT_PATTERNS.parked],
       storage: 'file',
       retention: 'limits',
       discard: 'new',
@@ -142,9 +143,9 @@ const LED = { ackWaitMs: 30_000, maxAckPending: 1024 };
 /** Every durable consumer but the runners'. On a work queue their filters never overlap. */
 export function consumerConfigs(): readonly DurableConsumer[] {
   return [
-    durable(STREAMS.submit, CONSUMERS.gateSubmit, 'submit.*', QUICK),
-    durable(STREAMS.report, CONSUMERS.gateReport, 'submit.>', QUICK),
-    durable(STREAMS.verify, CONSUMERS.verifier, 'verify.*', QUICK),
+    durable(STREAMS.submit, CONSUMERS.gateSubmit, SUBJECT_PATTERNS.submitted, QUICK),
+    durable(STREAMS.report, CONSUMERS.gateReport, SUBJECT_PATTERNS.reported, QUICK),
+    durable(STREAMS.verify, CONSUMERS.verifier, SUBJECT_PATTERNS.toVerify, QUICK),
     durable(STREAMS.accept, CONSUMERS.ledger(FIRST_PARTITION), acceptPartition(FIRST_PARTITION), LED),
     durable(STREAMS.facts, CONSUMERS.orchestrator(FIRST_PARTITION), ALL_STORED_FACTS, LED),
     durable(STREAMS.facts, CONSUMERS.projector, ALL_STORED_FACTS, LED),
