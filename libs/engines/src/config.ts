@@ -27,7 +27,11 @@ export function readEnvironment(env: NodeJS.ProcessEnv = process.env): EngineEnv
   });
 }
 
-/** The environment for a child: the parent's, with a C locale so that messages can be read, and no questions asked by apt. */
+/**
+ * The environment for a child: the parent's, with a C locale so that messages can be read, no questions asked by apt,
+ * and a path that has the directories of system programs too.
+ */
 export function toolEnvironment(extra: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
-  return { ...process.env, LC_ALL: 'C', DEBIAN_FRONTEND: 'noninteractive', ...extra };
+  const path = readEnvironment().searchPath.join(delimiter);
+  return { ...process.env, PATH: path, LC_ALL: 'C', DEBIAN_FRONTEND: 'noninteractive', ...extra };
 }

@@ -17,3 +17,16 @@ export type { NatsHandle, StartNatsOptions } from './nats/start.ts';
 
 export { removePostgres, startPostgres, stopPostgres, useExternalPostgres } from './postgres/start.ts';
 export type { PostgresHandle, StartPostgresOptions } from './postgres/start.ts';
+
+export { findContainerEngine } from './containers/find.ts';
+export type { ContainerEngine, EngineKind, FindContainerEngineOptions, NoContainerEngine } from './containers/find.ts';
+export { ensureContainerEngine, stopContainerEngine } from './containers/ensure.ts';
+export type { EnsuredEngine } from './containers/ensure.ts';
+export { startOwnDocker, stopDocker } from './containers/docker.ts';
+export type { OwnEngine, OwnEngineOptions } from './containers/docker.ts';
+export { startOwnPodman, stopPodman } from './containers/podman.ts';
+export { buildScratchImage } from './containers/scratch-image.ts';
+export type { BuiltImage, ImageFile, ImageOptions } from './containers/scratch-image.ts';
+export { findStaticBusybox } from './containers/busybox.ts';
+export { ensureHelloImage } from './containers/hello-image.ts';
+export type { HelloImageOptions } from './containers/hello-image.ts';

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { chmod, copyFile, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { arch, platform } from 'node:os';
 import { join } from 'node:path';
 import { fetchDebianPackage } from '../debian-package.ts';
@@ -108,16 +108,4 @@ async function download(url: string, file: string): Promise<string | null> {
     const cause = error instanceof Error && error.cause instanceof Error ? `: ${error.cause.message}` : '';
     return `${error instanceof Error ? error.message : String(error)}${cause}`;
   }
-}
-
-/** Puts a fetched binary in its place in one step, so that two processes that fetch at once do not meet. */
-export async function keepBinary(path: string, into: string): Promise<string> {
-  await mkdir(into, { recursive: true });
-  const staging = await mkdtemp(join(into, 'new-'));
-  const staged = join(staging, 'nats-server');
-  await copyFile(path, staged);
-  await chmod(staged, 0o755);
-  await rename(staged, join(into, 'nats-server'));
-  await rm(staging, { recursive: true, force: true });
-  return join(into, 'nats-server');
 }

@@ -2,9 +2,10 @@ import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { arch, platform } from 'node:os';
 import { join } from 'node:path';
 import { EngineError } from '../errors.ts';
+import { keepProgram } from '../process/keep-program.ts';
 import { findPrograms, isExecutable } from '../process/programs.ts';
 import type { NatsSource } from './fetch.ts';
-import { NATS_SOURCES, keepBinary } from './fetch.ts';
+import { NATS_SOURCES } from './fetch.ts';
 import type { NatsVersion } from './version.ts';
 import {
   LOWEST_NATS,
@@ -100,7 +101,7 @@ async function fetchNatsServer({
       const version = 'path' in fetched ? await accept(fetched.path, report) : null;
       if ('path' in fetched && version !== null) {
         const name = `${formatNatsVersion(version)}-${platform()}-${arch()}`;
-        const path = await keepBinary(fetched.path, join(cacheDir, 'nats-server', name));
+        const path = await keepProgram(fetched.path, join(cacheDir, 'nats-server', name), 'nats-server');
         report(
           `nats-server: ${formatNatsVersion(version)} from ${source.name}, ${seconds(startedMs)}, kept in ${path}`,
         );

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
+import { basename } from 'node:path';
 
 /**
  * Names one process for good: its start time within this boot. A pid alone may be somebody else's tomorrow.
@@ -23,6 +24,25 @@ export function readProcessStart(pid: number): string | null {
 export function isProcessAlive(pid: number, startedAt?: string | null): boolean {
   const start = readProcessStart(pid);
   return start !== null && (startedAt === undefined || startedAt === null || start === startedAt);
+}
+
+/**
+ * The pids of the processes of that program whose command line has a path in `dir`: what an engine of ours has left
+ * behind. Linux only; else none.
+ */
+export function findProcessesNaming(program: RegExp, dir: string): readonly number[] {
+  if (process.platform !== 'linux') return [];
+  return readdirSync('/proc')
+    .map(Number)
+    .filter((pid) => {
+      if (!Number.isInteger(pid) || pid === process.pid) return false;
+      try {
+        const [name = '', ...args] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+        return program.test(basename(name)) && args.some((arg) => arg === dir || arg.startsWith(`${dir}/`));
+      } catch {
+        return false;
+      }
+    });
 }
 
 /** Field 22 (start time in ticks) of `/proc/<pid>/stat`; null for a zombie or a dead one. The name in field 2 may hold anything, even `)`. */
