@@ -1,5 +1,5 @@
 import type { NatsConnection } from '@nats-io/nats-core';
-import { callApi } from './api.ts';
+import { callApi, isRecord } from './api.ts';
 import { JetStreamError } from './errors.ts';
 import type { Log } from './log.ts';
 import {
@@ -89,13 +89,30 @@ async function applyStream(nc: NatsConnection, config: StreamConfig): Promise<vo
   }
 }
 
-/** Creates the consumer, or updates one that exists without moving its position. */
-export async function applyConsumer(nc: NatsConnection, { stream, config }: DurableConsumer): Promise<void> {
-  await callApi(nc, `CONSUMER.CREATE.${stream}.${config.durable_name}.${config.filter_subject}`, {
-    stream_name: stream,
-    config,
-    action: '',
+/** Creates the consumer as wanted, or updates one that exists without moving its position. */
+async function applyConsumer(nc: NatsConnection, { stream, config }: DurableConsumer): Promise<void> {
+  await createConsumer(nc, {
+    stream,
+    config: { ...config, ...(await startOf(nc, stream, config.durable_name)) },
   });
+}
+
+export async function createConsumer(nc: NatsConnection, { stream, config }: DurableConsumer): Promise<void> {
+  const call = `CONSUMER.CREATE.${stream}.${config.durable_name}.${config.filter_subject}`;
+  await callApi(nc, call, { stream_name: stream, config, action: '' });
+}
+
+/** Where an existing consumer began, which cannot be changed: a leader may have recreated it behind what was acknowledged. */
+async function startOf(nc: NatsConnection, stream: string, durable: string): Promise<object> {
+  try {
+    const { config } = await callApi(nc, `CONSUMER.INFO.${stream}.${durable}`, undefined);
+    if (!isRecord(config)) return {};
+    const { deliver_policy, opt_start_seq } = config;
+    return { deliver_policy, ...(opt_start_seq === undefined ? {} : { opt_start_seq }) };
+  } catch (error) {
+    if (error instanceof JetStreamError && error.code === 'NO_STREAM') return {};
+    throw error;
+  }
 }
 
 export async function ignoreMissing(call: Promise<unknown>): Promise<void> {

@@ -2,7 +2,7 @@ import { STREAMS } from '@logline/contracts';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { callApi, isRecord } from './api.ts';
 import { JetStreamError } from './errors.ts';
-import { applyConsumer, ignoreMissing } from './migrate-streams.ts';
+import { createConsumer, ignoreMissing } from './migrate-streams.ts';
 import { consumerConfigs } from './stream-settings.ts';
 
 export type RecreateOptions = {
@@ -28,7 +28,7 @@ export async function recreateConsumer(
     throw new JetStreamError('REFUSED', `no consumer ${durable} on ${stream} is known`);
   const from = options.fromSequence ?? (await ackFloor(nc, stream, durable)) + 1;
   await ignoreMissing(callApi(nc, `CONSUMER.DELETE.${stream}.${durable}`, undefined));
-  await applyConsumer(nc, {
+  await createConsumer(nc, {
     stream,
     // a work queue must be read from its beginning, which is the first message nobody has acknowledged
     config:
