@@ -15,19 +15,19 @@ export function node24() {
 }
 
 /** Installs what package-lock.json names, when that was not done yet for this very lock file. */
-export function ensureInstalled() {
+export function ensureInstalled(options = {}) {
   const lock = readFileSync(join(root, 'package-lock.json'), 'utf8');
   const stamp = join(root, 'node_modules', '.logline-installed');
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === digest(lock)) return false;
-  run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error']);
+  run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], options);
   writeFileSync(stamp, digest(lock));
   return true;
 }
 
 /** Compiles all packages; what is up to date is left alone. */
-export function build() {
-  run(node24(), [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-b']);
-  run(node24(), [join(root, 'apps', 'cli', 'build.mjs')]);
+export function build(options = {}) {
+  run(node24(), [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-b'], options);
+  run(node24(), [join(root, 'apps', 'cli', 'build.mjs')], options);
 }
 
 export function run(command, args, options = {}) {

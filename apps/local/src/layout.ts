@@ -1,22 +1,25 @@
 import { join } from 'node:path';
 
-/** Where everything of the one-machine installation lives, below `<repo>/.logline`. */
+/** Where everything of the one-machine installation lives: code in the checkout, state below `<home>/.logline`. */
 export type Layout = ReturnType<typeof layoutOf>;
 
-export function layoutOf(root: string) {
-  const dev = join(root, '.logline', 'dev');
+/** @param home - the checkout itself, unless LOGLINE_HOME names another folder (tests, a second installation) */
+export function layoutOf(root: string, home: string) {
+  const dev = join(home, '.logline', 'dev');
   return {
     root,
+    home,
     dev,
-    cache: join(root, '.logline', 'cache'),
+    cache: join(home, '.logline', 'cache'),
     env: join(dev, 'env.json'),
-    processes: join(dev, 'processes.json'),
     secrets: join(dev, 'secrets'),
     logs: join(dev, 'logs'),
     nats: join(dev, 'nats'),
     postgres: join(dev, 'postgres'),
-    docker: join(dev, 'docker'),
+    engine: join(dev, 'engine'),
     runnerJournal: join(dev, 'runner'),
+    runnerSecrets: join(dev, 'runner-secrets'),
+    wallet: join(dev, 'wallet.json'),
     job: join(dev, 'job'),
   } as const;
 }

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 
 export type Options = {
-  readonly command: 'start' | 'stop' | 'supervise';
+  readonly command: 'start' | 'stop';
   /** Do the main job, then stop everything and exit. */
   readonly once: boolean;
   /** Last line on stdout is one JSON document; everything else goes to stderr. */
@@ -36,7 +36,7 @@ export function parseOptions(args: readonly string[]): Options {
     },
   });
   const [command = 'start'] = positionals;
-  if (command !== 'start' && command !== 'stop' && command !== 'supervise') {
+  if (command !== 'start' && command !== 'stop') {
     throw new TypeError(`no command ${command}`);
   }
   return {

@@ -1,0 +1,98 @@
+import { mkdir } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { EngineError } from '@logline/engines';
+import { detach } from './detach.ts';
+import { isRunning, readEnvFile } from './env-file.ts';
+import { LocalError } from './errors.ts';
+import { needEngine, startInstallation, type Installation } from './installation.ts';
+import { runJob, type JobResult } from './job.ts';
+import { layoutOf, type Layout } from './layout.ts';
+import { parseOptions, USAGE, type Options } from './options.ts';
+import { Reporter } from './report.ts';
+import { Secrets } from './secrets.ts';
+import { stopInstallation } from './stop.ts';
+import { welcome } from './welcome.ts';
+
+const root = resolve(dirname(fileURLToPath(import.meta.url)), '..', '..', '..');
+
+async function main(): Promise<number> {
+  const options = parse(process.argv.slice(2));
+  if (options === null) return 2;
+  const layout = layoutOf(root, process.env['LOGLINE_HOME'] ?? root);
+  const reporter = new Reporter(options.json);
+  if (options.command === 'stop') return stopInstallation(layout, reporter.line);
+  if (isRunning(await readEnvFile(layout.env))) {
+    throw new LocalError('ALREADY_RUNNING', 'it runs already; npm run stop ends it');
+  }
+  return options.detach ? detach(layout, options, reporter) : supervise(layout, options, reporter);
+}
+
+/** Starts everything, does the main job, and stays until it is told to end (or ends at once with `--once`). */
+async function supervise(layout: Layout, options: Options, reporter: Reporter): Promise<number> {
+  for (const dir of [layout.dev, layout.logs, layout.job]) await mkdir(dir, { recursive: true, mode: 0o700 });
+  const ended = endSignal();
+  const starting = startInstallation({
+    layout,
+    secrets: new Secrets(layout.secrets),
+    allowInstall: options.install,
+    report: reporter.line,
+  });
+  const installation = await Promise.race([starting, ended]);
+  if (typeof installation === 'string') {
+    // asked to end while starting: let it come up, then take it down in order
+    await starting.then((late) => late.stop()).catch(() => undefined);
+    return 130;
+  }
+  reporter.line('ready');
+  try {
+    const job = options.job ? await Promise.race([doJob(installation, layout, reporter), ended]) : undefined;
+    if (typeof job === 'string') return 130;
+    if (options.json) process.stdout.write(`${JSON.stringify({ ...(job ?? { ok: true }), duration_ms: reporter.elapsedMs })}\n`);
+    if (options.once) return job === undefined || job.ok ? 0 : 1;
+    welcome(installation, reporter);
+    process.send?.('ready');
+    await ended;
+    return 0;
+  } finally {
+    reporter.line('stopping');
+    await installation.stop();
+    reporter.line('stopped');
+  }
+}
+
+async function doJob(installation: Installation, layout: Layout, reporter: Reporter): Promise<JobResult> {
+  return runJob({
+    env: installation.env,
+    engine: needEngine(installation.engine),
+    commands: installation.commands,
+    layout,
+    report: reporter.line,
+  });
+}
+
+function endSignal(): Promise<string> {
+  return new Promise((resolveSignal) => {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => resolveSignal(signal));
+  });
+}
+
+function parse(args: readonly string[]): Options | null {
+  try {
+    return parseOptions(args);
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    process.stderr.write(`${error.message}\n\n${USAGE}\n`);
+    return null;
+  }
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  const isKnown = error instanceof LocalError || error instanceof EngineError;
+  process.stderr.write(`${isKnown ? `${error.code}: ${error.message}` : String(error instanceof Error ? error.stack : error)}\n`);
+  process.exitCode = 1;
+}
+// timers of a library must not keep a finished start alive
+process.exit();
