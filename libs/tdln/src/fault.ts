@@ -362,8 +362,9 @@ export const FAULTS = {
     kind: 'missing',
     message: 'the manifest is not signed yet',
     fix: {
-      en: 'logline minicontainer sign <manifest.json> signs it, and so does logline minicontainer apply',
-      'pt-BR': 'logline minicontainer sign <manifest.json> assina, e logline minicontainer apply também',
+      en: 'sign it: logline minicontainer sign <manifest.json> (logline minicontainer apply does it by itself)',
+      'pt-BR':
+        'assine-o: logline minicontainer sign <manifest.json> (logline minicontainer apply faz isso sozinho)',
     },
   },
   manifest_by_ref: {
@@ -536,8 +537,9 @@ export const FAULTS = {
     kind: 'wrong',
     message: 'a proof {intent} for {subject} and {ref}, good for the key {kid}, is required: {why}',
     fix: {
-      en: 'logline wallet prove {intent} --subject {subject}{ref_option}, then send the deploy again',
-      'pt-BR': 'logline wallet prove {intent} --subject {subject}{ref_option}, e envie o deploy de novo',
+      en: 'run logline wallet prove {intent} --subject {subject}{ref_option}, then send the deploy again',
+      'pt-BR':
+        'execute logline wallet prove {intent} --subject {subject}{ref_option}, e envie o deploy de novo',
     },
   },
 
