@@ -47,6 +47,8 @@ export type Partition = {
 };
 
 const PRUNE_EVERY_MS = 600_000;
+/** How long a partition stands still when its leader is killed. */
+const LEASE_MS = 3_000;
 
 /** Some tenants' logs: one append loop, one facts lane, led by whoever holds the lease. */
 export function assemblePartition(parts: PartitionParts): Partition {
@@ -93,6 +95,7 @@ export function assemblePartition(parts: PartitionParts): Partition {
   let chores: NodeJS.Timeout | undefined;
   const leadership = new Leadership({
     lease: new Lease({
+      ttlMs: LEASE_MS,
       pool,
       name: consumer,
       holder: `${hostname()}/${process.pid}/${nuid.next()}`,
