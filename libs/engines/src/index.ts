@@ -19,7 +19,12 @@ export { removePostgres, startPostgres, stopPostgres, useExternalPostgres } from
 export type { PostgresHandle, StartPostgresOptions } from './postgres/start.ts';
 
 export { findContainerEngine } from './containers/find.ts';
-export type { ContainerEngine, EngineKind, FindContainerEngineOptions, NoContainerEngine } from './containers/find.ts';
+export type {
+  ContainerEngine,
+  EngineKind,
+  FindContainerEngineOptions,
+  NoContainerEngine,
+} from './containers/find.ts';
 export { ensureContainerEngine, stopContainerEngine } from './containers/ensure.ts';
 export type { EnsuredEngine } from './containers/ensure.ts';
 export { startOwnDocker, stopDocker } from './containers/docker.ts';

@@ -35,7 +35,12 @@ function processesNaming(text: string): string[] {
     });
 }
 
-async function ask(engine: OwnEngine, method: 'GET' | 'POST' | 'DELETE', path: string, json?: unknown): Promise<string> {
+async function ask(
+  engine: OwnEngine,
+  method: 'GET' | 'POST' | 'DELETE',
+  path: string,
+  json?: unknown,
+): Promise<string> {
   const body = json === undefined ? undefined : new TextEncoder().encode(JSON.stringify(json));
   const answer = await askEngine(engine.socketPath, { method, path, body, timeoutMs: 60_000 });
   if (answer.status >= 400) throw new Error(`${method} ${path}: ${answer.status} ${answer.text}`);
@@ -43,7 +48,11 @@ async function ask(engine: OwnEngine, method: 'GET' | 'POST' | 'DELETE', path: s
 }
 
 /** A container as the runner makes them: no root, no writing, no capabilities, little memory, one published port. */
-async function runHello(engine: OwnEngine, name: string, secretFile?: string): Promise<{ id: string; port: number }> {
+async function runHello(
+  engine: OwnEngine,
+  name: string,
+  secretFile?: string,
+): Promise<{ id: string; port: number }> {
   const create = {
     Image: TAG,
     User: '65532:65532',
@@ -56,10 +65,15 @@ async function runHello(engine: OwnEngine, name: string, secretFile?: string): P
       Memory: 128 * 1024 * 1024,
       PidsLimit: 64,
       PortBindings: { '8080/tcp': [{ HostIp: '127.0.0.1', HostPort: '' }] },
-      Mounts: secretFile === undefined ? [] : [{ Type: 'bind', Source: secretFile, Target: '/run/secrets/DB_URL', ReadOnly: true }],
+      Mounts:
+        secretFile === undefined
+          ? []
+          : [{ Type: 'bind', Source: secretFile, Target: '/run/secrets/DB_URL', ReadOnly: true }],
     },
   };
-  const { Id: id } = JSON.parse(await ask(engine, 'POST', `/containers/create?name=${name}`, create)) as { Id: string };
+  const { Id: id } = JSON.parse(await ask(engine, 'POST', `/containers/create?name=${name}`, create)) as {
+    Id: string;
+  };
   await ask(engine, 'POST', `/containers/${id}/start`);
   const state = JSON.parse(await ask(engine, 'GET', `/containers/${id}/json`)) as {
     NetworkSettings: { Ports: Record<string, { HostPort: string }[] | null> };
@@ -68,12 +82,15 @@ async function runHello(engine: OwnEngine, name: string, secretFile?: string): P
 }
 
 async function exitCode(engine: OwnEngine, id: string): Promise<number> {
-  const state = JSON.parse(await ask(engine, 'GET', `/containers/${id}/json`)) as { State: { ExitCode: number; Running: boolean } };
+  const state = JSON.parse(await ask(engine, 'GET', `/containers/${id}/json`)) as {
+    State: { ExitCode: number; Running: boolean };
+  };
   expect(state.State.Running).toBe(false);
   return state.State.ExitCode;
 }
 
-const logsOf = (engine: OwnEngine, id: string) => ask(engine, 'GET', `/containers/${id}/logs?stdout=1&stderr=1`);
+const logsOf = (engine: OwnEngine, id: string) =>
+  ask(engine, 'GET', `/containers/${id}/logs?stdout=1&stderr=1`);
 const page = async (port: number, path = '/') => (await fetch(`http://127.0.0.1:${port}${path}`)).text();
 
 describe.each(engines)('our own $kind', ({ kind, start, stop }) => {
@@ -96,9 +113,21 @@ describe.each(engines)('our own $kind', ({ kind, start, stop }) => {
 
   it('answers as what it is', async ({ skip }) => {
     if (engine === undefined) return skip(why);
-    expect(engine).toMatchObject({ kind, version: expect.stringMatching(/^\d+\.\d+/), pid: expect.any(Number) });
-    const environment = { searchPath: [], dockerHost: `unix://${engine.socketPath}`, runtimeDir: undefined, home: dir, cacheDir: dir };
-    expect(await findContainerEngine({ report: () => undefined, environment })).toEqual(await pingEngine(engine.socketPath));
+    expect(engine).toMatchObject({
+      kind,
+      version: expect.stringMatching(/^\d+\.\d+/),
+      pid: expect.any(Number),
+    });
+    const environment = {
+      searchPath: [],
+      dockerHost: `unix://${engine.socketPath}`,
+      runtimeDir: undefined,
+      home: dir,
+      cacheDir: dir,
+    };
+    expect(await findContainerEngine({ report: () => undefined, environment })).toEqual(
+      await pingEngine(engine.socketPath),
+    );
   });
 
   it('takes the image of examples/hello, once', async ({ skip }) => {
@@ -123,7 +152,9 @@ describe.each(engines)('our own $kind', ({ kind, start, stop }) => {
     await ask(engine, 'POST', `/containers/${id}/stop?t=10`);
     expect(await exitCode(engine, id)).toBe(0);
     const logs = await logsOf(engine, id);
-    expect(logs).toMatch(/secret DB_URL ok \(32 bytes[^]*listening on port 8080 as user 65532[^]*asked to end, bye/);
+    expect(logs).toMatch(
+      /secret DB_URL ok \(32 bytes[^]*listening on port 8080 as user 65532[^]*asked to end, bye/,
+    );
     expect(logs).not.toContain('hush-hush');
   });
 
@@ -131,7 +162,9 @@ describe.each(engines)('our own $kind', ({ kind, start, stop }) => {
     if (engine === undefined) return skip(why);
     const empty = join(dir, 'empty');
     writeFileSync(empty, '');
-    const { id } = await runHello(engine, 'hello-no-secret', empty).catch(async () => ({ id: 'hello-no-secret' }));
+    const { id } = await runHello(engine, 'hello-no-secret', empty).catch(async () => ({
+      id: 'hello-no-secret',
+    }));
     await ask(engine, 'POST', `/containers/${id}/wait`);
     expect(await exitCode(engine, id)).toBe(78);
   });
@@ -141,12 +174,18 @@ describe.each(engines)('our own $kind', ({ kind, start, stop }) => {
     const { socketPath } = engine;
     const files = [{ path: '/x', mode: 0o755, bytes: new Uint8Array(1) }];
     for (const tag of ['', 'UPPER:1', 'no-version', 'a b:1', 'x:1?y']) {
-      await expect(buildScratchImage(socketPath, tag, { files, entrypoint: ['/x'] })).rejects.toMatchObject({ code: 'INVALID_OPTION' });
+      await expect(buildScratchImage(socketPath, tag, { files, entrypoint: ['/x'] })).rejects.toMatchObject({
+        code: 'INVALID_OPTION',
+      });
     }
     const outside = [{ path: '/../x', mode: 0o755, bytes: new Uint8Array(1) }];
-    await expect(buildScratchImage(socketPath, 'a:1', { files: outside, entrypoint: ['/x'] })).rejects.toMatchObject({ code: 'INVALID_OPTION' });
+    await expect(
+      buildScratchImage(socketPath, 'a:1', { files: outside, entrypoint: ['/x'] }),
+    ).rejects.toMatchObject({ code: 'INVALID_OPTION' });
     const nobody = join(dir, 'no.sock');
-    await expect(buildScratchImage(nobody, 'a:1', { files, entrypoint: ['/x'] })).rejects.toMatchObject({ code: 'IMAGE_REFUSED' });
+    await expect(buildScratchImage(nobody, 'a:1', { files, entrypoint: ['/x'] })).rejects.toMatchObject({
+      code: 'IMAGE_REFUSED',
+    });
   });
 
   it('refuses to run twice in one directory', async ({ skip }) => {
@@ -160,14 +199,17 @@ describe.each(engines)('our own $kind', ({ kind, start, stop }) => {
     process.kill(engine.pid, 'SIGKILL');
     await expect.poll(() => isProcessAlive(engine?.pid ?? 0)).toBe(false);
     engine = await start({ dir, report: (line) => console.log(line), allowInstall: false });
-    expect(await ensureHelloImage(engine.socketPath, TAG, { cacheDir: CACHE_DIR })).toMatchObject({ isNew: false });
+    expect(await ensureHelloImage(engine.socketPath, TAG, { cacheDir: CACHE_DIR })).toMatchObject({
+      isNew: false,
+    });
   });
 
   it('leaves nothing running or mounted when it is stopped, also after a kill -9', async ({ skip }) => {
     if (engine === undefined) return skip(why);
     const { id } = await runHello(engine, 'hello-left');
     const firewall = () => execFileSync('iptables', ['-t', 'nat', '-S'], { encoding: 'utf8' });
-    if (kind === 'podman') expect(firewall()).toContain(id);
+    // Podman names the container in its rules, Docker its address
+    expect(firewall().includes(id)).toBe(kind === 'podman');
     process.kill(engine.pid, 'SIGKILL');
     await stop(dir);
     await stop(dir);
@@ -185,7 +227,9 @@ describe.each(engines)('our own $kind', ({ kind, start, stop }) => {
     engine = await start({ dir, report: () => undefined, allowInstall: false });
     await ensureHelloImage(engine.socketPath, TAG, { base: 'node' });
     const { id, port } = await runHello(engine, 'hello-node');
-    await expect.poll(() => page(port).catch(String), { timeout: 20_000 }).toContain('hello from a LogLine container');
+    await expect
+      .poll(() => page(port).catch(String), { timeout: 20_000 })
+      .toContain('hello from a LogLine container');
     await engine.stop();
     expect(isProcessAlive(engine.pid)).toBe(false);
     expect(id).not.toBe('');
@@ -194,7 +238,8 @@ describe.each(engines)('our own $kind', ({ kind, start, stop }) => {
 
 describe('the network of the machine', () => {
   it('is as it was when the last Docker of ours has gone', async ({ skip }) => {
-    const running = processesNaming('dockerd --config-file').length + processesNaming('dockerd --data-root').length;
+    const running =
+      processesNaming('dockerd --config-file').length + processesNaming('dockerd --data-root').length;
     if (running > 0) return skip('another dockerd runs on this machine');
     const rules = () => execFileSync('iptables', ['-S'], { encoding: 'utf8' });
     const dir = makeScratchDir();

@@ -30,10 +30,12 @@ describe('isStaticElf', () => {
     expect(isStaticElf(bytes)).toBe(false);
   });
   it('never throws, whatever the bytes', () => {
-    fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), (tail) => {
-      const bytes = elf([1]);
-      bytes.set(tail.slice(0, bytes.length - 6), 6);
-      expect(typeof isStaticElf(bytes)).toBe('boolean');
-    }));
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), (tail) => {
+        const bytes = elf([1]);
+        bytes.set(tail.slice(0, bytes.length - 6), 6);
+        expect(typeof isStaticElf(bytes)).toBe('boolean');
+      }),
+    );
   });
 });

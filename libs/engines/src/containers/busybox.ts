@@ -19,7 +19,11 @@ export type FindBusyboxOptions = {
  * A busybox that needs no library, so that it runs in an image that has nothing else: from the path, else from the
  * cache, else out of Debian's package into the cache. Null where none can be had; the report says why. Linux only.
  */
-export async function findStaticBusybox({ cacheDir, report, allowInstall = true }: FindBusyboxOptions): Promise<string | null> {
+export async function findStaticBusybox({
+  cacheDir,
+  report,
+  allowInstall = true,
+}: FindBusyboxOptions): Promise<string | null> {
   if (process.platform !== 'linux') return null;
   const kept = join(cacheDir, 'busybox', `linux-${process.arch}`);
   for (const path of [...findPrograms('busybox'), join(kept, 'busybox')]) {
@@ -30,7 +34,8 @@ export async function findStaticBusybox({ cacheDir, report, allowInstall = true 
   const dir = join(cacheDir, 'busybox-fetch');
   const answer = await fetchDebianPackage({ name: 'busybox-static', suite: 'stable', dir });
   try {
-    const unpacked = 'dir' in answer ? ['bin', 'usr/bin'].map((place) => join(answer.dir, place, 'busybox')) : [];
+    const unpacked =
+      'dir' in answer ? ['bin', 'usr/bin'].map((place) => join(answer.dir, place, 'busybox')) : [];
     for (const path of unpacked) if (await isUsable(path)) return await keepProgram(path, kept, 'busybox');
     report(`hello: not from there (${'why' in answer ? answer.why : 'what came is not usable'})`);
     return null;
@@ -49,8 +54,13 @@ async function isUsable(path: string): Promise<boolean> {
 /** True for a 64-bit little-endian ELF program that asks for no dynamic linker. Safe on any bytes. */
 export function isStaticElf(bytes: Uint8Array): boolean {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (bytes.length < 64 || view.getUint32(0) !== 0x7f_45_4c_46 || bytes[4] !== 2 || bytes[5] !== 1) return false;
-  const [start, size, count] = [Number(view.getBigUint64(32, true)), view.getUint16(54, true), view.getUint16(56, true)];
+  if (bytes.length < 64 || view.getUint32(0) !== 0x7f_45_4c_46 || bytes[4] !== 2 || bytes[5] !== 1)
+    return false;
+  const [start, size, count] = [
+    Number(view.getBigUint64(32, true)),
+    view.getUint16(54, true),
+    view.getUint16(56, true),
+  ];
   if (count === 0 || size < 4 || start + size * count > bytes.length) return false;
   return Array.from({ length: count }, (_, at) => view.getUint32(start + at * size, true)).every(
     (type) => type !== INTERPRETER_SEGMENT,

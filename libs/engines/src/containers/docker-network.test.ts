@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { bridgeName, commandsWithoutDocker, parseRoutes, pickSubnet, rulesOfBridge } from './docker-network.ts';
+import {
+  bridgeName,
+  commandsWithoutDocker,
+  parseRoutes,
+  pickSubnet,
+  rulesOfBridge,
+} from './docker-network.ts';
 
 const routes = [
   'Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT',

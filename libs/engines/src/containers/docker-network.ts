@@ -20,7 +20,7 @@ export function bridgeName(dir: string): string {
  * @throws EngineError `COMMAND_FAILED` if the kernel or a missing `ip` does not allow it
  */
 export async function makeBridge(name: string): Promise<void> {
-  if (!existsSync(`/sys/class/net/${name}`)) {
+  if (!(await hasLink(name))) {
     const routes = readFileSync('/proc/net/route', 'latin1');
     const subnet = pickSubnet(parseRoutes(routes), Number.parseInt(name.slice(-2), 16));
     await ip('link', 'add', 'name', name, 'type', 'bridge');
@@ -34,7 +34,10 @@ export async function rememberNetwork(sharedDir: string): Promise<void> {
   const file = join(sharedDir, BEFORE_FILE);
   if (existsSync(file)) return;
   const { stdout } = await iptables('filter', '-S', 'FORWARD');
-  const before = { forwardPolicy: /^-P FORWARD (\w+)/m.exec(stdout)?.[1] ?? null, ipForward: readIpForward() };
+  const before = {
+    forwardPolicy: /^-P FORWARD (\w+)/m.exec(stdout)?.[1] ?? null,
+    ipForward: readIpForward(),
+  };
   writeFileSync(file, JSON.stringify(before), { mode: 0o600 });
 }
 
@@ -44,9 +47,7 @@ export async function removeNetwork(name: string, sharedDir: string): Promise<vo
     const { stdout } = await iptables(table, '-S');
     for (const rule of rulesOfBridge(stdout, name)) await iptables(table, ...rule);
   }
-  if (existsSync(`/sys/class/net/${name}`)) {
-    await runTool('ip', ['link', 'delete', name], { timeoutMs: TOOL_TIMEOUT_MS });
-  }
+  if (await hasLink(name)) await runTool('ip', ['link', 'delete', name], { timeoutMs: TOOL_TIMEOUT_MS });
   if (isDockerRunning()) return;
   for (const table of ['filter', 'nat'] as const) {
     const { stdout } = await iptables(table, '-S');
@@ -64,8 +65,10 @@ async function restoreNetwork(file: string): Promise<void> {
   }
   rmSync(file, { force: true });
   if (typeof before !== 'object' || before === null) return;
-  if ('forwardPolicy' in before && before.forwardPolicy === 'ACCEPT') await iptables('filter', '-P', 'FORWARD', 'ACCEPT');
-  if ('ipForward' in before && before.ipForward === '0' && existsSync(IP_FORWARD)) writeFileSync(IP_FORWARD, '0');
+  if ('forwardPolicy' in before && before.forwardPolicy === 'ACCEPT')
+    await iptables('filter', '-P', 'FORWARD', 'ACCEPT');
+  if ('ipForward' in before && before.ipForward === '0' && existsSync(IP_FORWARD))
+    writeFileSync(IP_FORWARD, '0');
 }
 
 /** The networks in the text of `/proc/net/route`, as `[address, mask]` in host order. */
@@ -85,7 +88,7 @@ export function pickSubnet(routes: readonly (readonly [number, number])[], seed:
     const address = ((172 << 24) | (30 << 16) | (third << 8)) >>> 0;
     const isTaken = routes.some(([network, mask]) => {
       const both = (mask & 0xff_ff_ff_00) >>> 0;
-      return ((address & both) >>> 0) === ((network & both) >>> 0);
+      return (address & both) >>> 0 === (network & both) >>> 0;
     });
     if (!isTaken) return `172.30.${third}`;
   }
@@ -105,9 +108,15 @@ export function rulesOfBridge(listing: string, bridge: string): readonly (readon
 /** Arguments that take Docker's chains out of an `iptables -S`: the jumps to them, what is in them, the chains. */
 export function commandsWithoutDocker(listing: string): readonly (readonly string[])[] {
   const lines = listing.split('\n').map((line) => line.trim().split(/\s+/));
-  const isOurs = (chain: string | undefined): boolean => /^DOCKER(-USER|-ISOLATION-STAGE-[12])?$/.test(chain ?? '');
-  const chains = lines.filter(([verb, chain]) => verb === '-N' && isOurs(chain)).map(([, chain = '']) => chain);
-  const jumps = lines.filter(([verb, chain, ...rest]) => verb === '-A' && !isOurs(chain) && isOurs(rest.at(-1)) && rest.at(-2) === '-j');
+  const isOurs = (chain: string | undefined): boolean =>
+    /^DOCKER(-USER|-ISOLATION-STAGE-[12])?$/.test(chain ?? '');
+  const chains = lines
+    .filter(([verb, chain]) => verb === '-N' && isOurs(chain))
+    .map(([, chain = '']) => chain);
+  const jumps = lines.filter(
+    ([verb, chain, ...rest]) =>
+      verb === '-A' && !isOurs(chain) && isOurs(rest.at(-1)) && rest.at(-2) === '-j',
+  );
   return [
     ...jumps.map(([, ...rest]) => ['-D', ...rest]),
     ...chains.map((chain) => ['-F', chain]),
@@ -136,9 +145,15 @@ function swapBytes(hex: string): number {
   return (((value & 0xff) << 24) | ((value & 0xff00) << 8) | ((value >>> 8) & 0xff00) | (value >>> 24)) >>> 0;
 }
 
+async function hasLink(name: string): Promise<boolean> {
+  const { code } = await runTool('ip', ['link', 'show', 'dev', name], { timeoutMs: TOOL_TIMEOUT_MS });
+  return code === 0;
+}
+
 async function ip(...args: readonly string[]): Promise<void> {
   const result = await runTool('ip', args, { timeoutMs: TOOL_TIMEOUT_MS });
-  if (result.code !== 0) throw new EngineError('COMMAND_FAILED', `ip ${args.join(' ')}: ${lastWords(result)}`);
+  if (result.code !== 0)
+    throw new EngineError('COMMAND_FAILED', `ip ${args.join(' ')}: ${lastWords(result)}`);
 }
 
 /** Best effort: where there is no iptables there are no rules either. */

@@ -6,7 +6,13 @@ import { EngineError } from '../errors.ts';
 import { toolEnvironment } from '../config.ts';
 import { findProcessesNaming, isProcessAlive, readProcessStart } from '../process/identity.ts';
 import { findProgram, runTool } from '../process/programs.ts';
-import { claimDirectory, forgetRecord, readRecord, stopRecorded, writeRecord } from '../process/running-record.ts';
+import {
+  claimDirectory,
+  forgetRecord,
+  readRecord,
+  stopRecorded,
+  writeRecord,
+} from '../process/running-record.ts';
 import type { ProcessHandle } from '../process/supervise.ts';
 import { stopProcess, superviseProcess } from '../process/supervise.ts';
 import { waitUntil } from '../process/wait.ts';
@@ -48,8 +54,13 @@ type NetworkMode = { readonly args: readonly string[]; readonly lost: string | n
  */
 export async function startOwnDocker(options: OwnEngineOptions): Promise<OwnEngine> {
   const { report, allowInstall = true, detached = false } = options;
-  if (userInfo().uid !== 0) throw new EngineError('CONTAINER_ENGINE_UNAVAILABLE', 'only root can start a Docker of its own');
-  const dockerd = await needProgram('dockerd', { packages: ['docker.io', 'iptables', 'iproute2'], report, allowInstall });
+  if (userInfo().uid !== 0)
+    throw new EngineError('CONTAINER_ENGINE_UNAVAILABLE', 'only root can start a Docker of its own');
+  const dockerd = await needProgram('dockerd', {
+    packages: ['docker.io', 'iptables', 'iproute2'],
+    report,
+    allowInstall,
+  });
   await mkdir(options.dir, { recursive: true, mode: 0o700 });
   const dir = await realpath(options.dir);
   await claimDirectory(dir);
@@ -62,7 +73,9 @@ export async function startOwnDocker(options: OwnEngineOptions): Promise<OwnEngi
       const daemon = await startDaemon({ dockerd, dir, run, args, detached });
       if (lost !== null) report(`containers: Docker runs, but ${lost}`);
       const { engine, handle } = daemon;
-      report(`containers: started Docker ${engine.version} of our own, data in ${dir}, socket ${engine.socketPath}`);
+      report(
+        `containers: started Docker ${engine.version} of our own, data in ${dir}, socket ${engine.socketPath}`,
+      );
       return { ...engine, pid: handle.pid, stop: () => stopDocker(dir) };
     } catch (error) {
       failure = error;
@@ -71,7 +84,9 @@ export async function startOwnDocker(options: OwnEngineOptions): Promise<OwnEngi
   }
   await stopDocker(dir);
   const why = failure instanceof Error ? failure.message : String(failure);
-  throw new EngineError('CONTAINER_ENGINE_UNAVAILABLE', `Docker does not start here: ${why}`, { cause: failure });
+  throw new EngineError('CONTAINER_ENGINE_UNAVAILABLE', `Docker does not start here: ${why}`, {
+    cause: failure,
+  });
 }
 
 /** Stops the Docker that runs in `dir`, whoever started it, and what it left if it was killed. Idempotent. */
@@ -86,7 +101,11 @@ export async function stopDocker(dir: string): Promise<void> {
 /** The path of a program, after installing it if need be. */
 export async function needProgram(
   name: string,
-  { packages, report, allowInstall }: {
+  {
+    packages,
+    report,
+    allowInstall,
+  }: {
     readonly packages: readonly string[];
     readonly report: (line: string) => void;
     readonly allowInstall: boolean;
@@ -96,11 +115,18 @@ export async function needProgram(
   if (installed !== null) return installed;
   const why = allowInstall ? await installPackages(packages, report) : 'it may not be installed';
   const path = findProgram(name);
-  if (path === null) throw new EngineError('CONTAINER_ENGINE_UNAVAILABLE', `no ${name} here: ${why ?? 'the packages came without it'}`);
+  if (path === null)
+    throw new EngineError(
+      'CONTAINER_ENGINE_UNAVAILABLE',
+      `no ${name} here: ${why ?? 'the packages came without it'}`,
+    );
   return path;
 }
 
-async function listNetworkModes(bridge: string, report: (line: string) => void): Promise<readonly NetworkMode[]> {
+async function listNetworkModes(
+  bridge: string,
+  report: (line: string) => void,
+): Promise<readonly NetworkMode[]> {
   const none: NetworkMode = {
     args: ['--bridge=none', '--iptables=false'],
     lost: 'containers have no network of their own: no port can be published, only host networking works',
@@ -113,7 +139,10 @@ async function listNetworkModes(bridge: string, report: (line: string) => void):
   }
   return [
     { args: ['--bridge', bridge], lost: null },
-    { args: ['--bridge', bridge, '--iptables=false', '--ip-masq=false'], lost: 'containers cannot reach other machines; published ports work' },
+    {
+      args: ['--bridge', bridge, '--iptables=false', '--ip-masq=false'],
+      lost: 'containers cannot reach other machines; published ports work',
+    },
     none,
   ];
 }
@@ -126,7 +155,13 @@ type DaemonOptions = {
   readonly detached: boolean;
 };
 
-async function startDaemon({ dockerd, dir, run, args, detached }: DaemonOptions): Promise<{ engine: ContainerEngine; handle: ProcessHandle }> {
+async function startDaemon({
+  dockerd,
+  dir,
+  run,
+  args,
+  detached,
+}: DaemonOptions): Promise<{ engine: ContainerEngine; handle: ProcessHandle }> {
   const socketPath = join(run, 'docker.sock');
   // not the machine's daemon.json: a setting there and here is an error to Docker
   const configFile = join(dir, 'daemon.json');
@@ -135,12 +170,27 @@ async function startDaemon({ dockerd, dir, run, args, detached }: DaemonOptions)
     name: 'dockerd',
     command: dockerd,
     args: [
-      ...['--config-file', configFile, '--data-root', join(dir, 'data'), '--exec-root', join(run, 'exec')],
-      ...['--host', `unix://${socketPath}`, '--pidfile', join(run, 'docker.pid'), '--group', 'root'],
+      '--config-file',
+      configFile,
+      '--data-root',
+      join(dir, 'data'),
+      '--exec-root',
+      join(run, 'exec'),
+      '--host',
+      `unix://${socketPath}`,
+      '--pidfile',
+      join(run, 'docker.pid'),
+      '--group',
+      'root',
       // a container may not ask for more than its parent has; Docker's own default is a million
-      ...['--default-ulimit', 'nofile=1024:1024', ...args],
+      '--default-ulimit',
+      'nofile=1024:1024',
+      ...args,
     ],
-    ...{ env: toolEnvironment(), logFile: join(dir, 'dockerd.log'), detached, ...STOP },
+    env: toolEnvironment(),
+    logFile: join(dir, 'dockerd.log'),
+    detached,
+    ...STOP,
   });
   writeRecord(dir, handle, { detached, ...STOP });
   let engine: ContainerEngine | null = null;
@@ -179,10 +229,17 @@ async function clearRemains(dir: string): Promise<void> {
   const runtime = join(run, 'exec/runtime-runc/moby');
   const runc = findProgram('runc');
   for (const container of await readdir(runtime).catch(() => [])) {
-    if (runc !== null) await runTool(runc, ['--root', runtime, 'delete', '--force', container], { timeoutMs: 20_000 });
+    if (runc !== null)
+      await runTool(runc, ['--root', runtime, 'delete', '--force', container], { timeoutMs: 20_000 });
   }
   for (const pid of findProcessesNaming(/^containerd(-shim[\w-]*)?$/, join(run, 'exec'))) {
-    await stopProcess({ name: 'containerd', pid, startedAt: readProcessStart(pid), stopSignal: 'SIGTERM', stopWithinMs: 3_000 });
+    await stopProcess({
+      name: 'containerd',
+      pid,
+      startedAt: readProcessStart(pid),
+      stopSignal: 'SIGTERM',
+      stopWithinMs: 3_000,
+    });
   }
   await unmountBelow(run, join(dir, 'data'));
   await rm(join(run, 'docker.pid'), { force: true });

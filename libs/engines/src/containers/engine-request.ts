@@ -15,7 +15,13 @@ export type EngineAnswer = {
  */
 export function askEngine(
   socketPath: string,
-  { method = 'GET', path, body, type = 'application/json', timeoutMs }: {
+  {
+    method = 'GET',
+    path,
+    body,
+    type = 'application/json',
+    timeoutMs,
+  }: {
     readonly method?: 'GET' | 'POST' | 'DELETE';
     readonly path: string;
     readonly body?: Uint8Array;
@@ -24,16 +30,24 @@ export function askEngine(
   },
 ): Promise<EngineAnswer> {
   return new Promise((resolve, reject) => {
-    const headers = { host: 'engine', ...(body === undefined ? {} : { 'content-type': type, 'content-length': body.length }) };
-    const call = request({ socketPath, path, method, headers, signal: AbortSignal.timeout(timeoutMs) }, (response) => {
-      let text = '';
-      response.setEncoding('utf8');
-      response.on('data', (chunk: string) => {
-        if (text.length < ANSWER_KEPT_BYTES) text += chunk;
-      });
-      response.once('end', () => resolve({ status: response.statusCode ?? 0, headers: response.headers, text }));
-      response.once('error', reject);
-    });
+    const headers = {
+      host: 'engine',
+      ...(body === undefined ? {} : { 'content-type': type, 'content-length': body.length }),
+    };
+    const call = request(
+      { socketPath, path, method, headers, signal: AbortSignal.timeout(timeoutMs) },
+      (response) => {
+        let text = '';
+        response.setEncoding('utf8');
+        response.on('data', (chunk: string) => {
+          if (text.length < ANSWER_KEPT_BYTES) text += chunk;
+        });
+        response.once('end', () =>
+          resolve({ status: response.statusCode ?? 0, headers: response.headers, text }),
+        );
+        response.once('error', reject);
+      },
+    );
     call.once('error', reject);
     call.end(body);
   });

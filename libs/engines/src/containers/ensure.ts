@@ -21,7 +21,9 @@ export type EnsuredEngine = ContainerEngine & { readonly pid: number | undefined
  * it may be; as another user the service of that user's own Podman. Answers what is missing instead of throwing when
  * nothing can be done.
  */
-export async function ensureContainerEngine(options: OwnEngineOptions): Promise<EnsuredEngine | NoContainerEngine> {
+export async function ensureContainerEngine(
+  options: OwnEngineOptions,
+): Promise<EnsuredEngine | NoContainerEngine> {
   const { dir, report, allowInstall = true } = options;
   const found = await findContainerEngine(options);
   if ('kind' in found) return { ...found, pid: undefined, stop: async () => undefined };
@@ -33,8 +35,12 @@ export async function ensureContainerEngine(options: OwnEngineOptions): Promise<
     if (service !== null) return { ...service, pid: undefined, stop: async () => undefined };
   }
   const starts = [
-    ...(isRoot && findProgram('dockerd') !== null ? [() => startOwnDocker({ ...options, dir: join(dir, 'docker') })] : []),
-    ...(findProgram('podman') === null ? [] : [() => startOwnPodman({ ...options, dir: join(dir, 'podman') })]),
+    ...(isRoot && findProgram('dockerd') !== null
+      ? [() => startOwnDocker({ ...options, dir: join(dir, 'docker') })]
+      : []),
+    ...(findProgram('podman') === null
+      ? []
+      : [() => startOwnPodman({ ...options, dir: join(dir, 'podman') })]),
   ];
   for (const start of starts) {
     try {

@@ -2,12 +2,16 @@ import { describe, expect, it } from 'vitest';
 import { listSockets, parseVersion } from './find.ts';
 
 const environment = { dockerHost: undefined, runtimeDir: undefined, home: '/home/me' };
-const paths = (changes: Partial<typeof environment> & { dockerHost?: string; runtimeDir?: string }) =>
+const paths = (changes: { readonly dockerHost?: string; readonly runtimeDir?: string }) =>
   listSockets({ ...environment, ...changes }).map(({ socketPath }) => socketPath);
 
 describe('listSockets', () => {
   it('asks Docker before Podman', () => {
-    expect(paths({})).toEqual(['/var/run/docker.sock', '/run/podman/podman.sock', '/home/me/.docker/run/docker.sock']);
+    expect(paths({})).toEqual([
+      '/var/run/docker.sock',
+      '/run/podman/podman.sock',
+      '/home/me/.docker/run/docker.sock',
+    ]);
   });
   it('asks what the user has named before all others, and rootless engines where the user has a runtime directory', () => {
     expect(paths({ dockerHost: 'unix:///x/d.sock', runtimeDir: '/run/user/7' })).toEqual([
@@ -33,7 +37,10 @@ describe('parseVersion', () => {
   it('reads the version of the engine', () => {
     expect(parseVersion('{"Version":"20.10.24","ApiVersion":"1.41"}')).toBe('20.10.24');
   });
-  it.each(['', 'null', '[]', '{}', '{"Version":7}', '{"Version":""}', '<html>'])('takes %j for unknown', (text) => {
-    expect(parseVersion(text)).toBe('unknown');
-  });
+  it.each(['', 'null', '[]', '{}', '{"Version":7}', '{"Version":""}', '<html>'])(
+    'takes %j for unknown',
+    (text) => {
+      expect(parseVersion(text)).toBe('unknown');
+    },
+  );
 });

@@ -10,7 +10,11 @@ const PING_TIMEOUT_MS = 5_000;
 export type EngineKind = 'docker' | 'podman';
 
 /** An engine that has just answered. */
-export type ContainerEngine = { readonly kind: EngineKind; readonly socketPath: string; readonly version: string };
+export type ContainerEngine = {
+  readonly kind: EngineKind;
+  readonly socketPath: string;
+  readonly version: string;
+};
 
 /** What is missing, and what the person in front of this machine can do about it. */
 export type NoContainerEngine = { readonly missing: string; readonly how: string };
@@ -26,7 +30,9 @@ export type FindContainerEngineOptions = {
  * The first engine that answers: `DOCKER_HOST`, Docker's socket, then Podman's and rootless Docker's. Starts and
  * installs nothing. A remote engine is not one: secrets are handed over as files of this machine.
  */
-export async function findContainerEngine(options: FindContainerEngineOptions): Promise<ContainerEngine | NoContainerEngine> {
+export async function findContainerEngine(
+  options: FindContainerEngineOptions,
+): Promise<ContainerEngine | NoContainerEngine> {
   const { report, allowInstall = true, environment = readEnvironment() } = options;
   let isForbidden = false;
   for (const { from, socketPath } of listSockets(environment, report)) {
@@ -37,9 +43,13 @@ export async function findContainerEngine(options: FindContainerEngineOptions): 
     }
     isForbidden ||= answer.code === 'EACCES' || answer.code === 'EPERM';
     // most sockets are simply not there; that is no news, unless somebody has named it
-    if (answer.code !== 'ENOENT' || from === 'DOCKER_HOST') report(`containers: ${socketPath} (${from}) does not answer: ${answer.why}`);
+    if (answer.code !== 'ENOENT' || from === 'DOCKER_HOST')
+      report(`containers: ${socketPath} (${from}) does not answer: ${answer.why}`);
   }
-  return { missing: 'no container engine answers on this machine', how: advise({ isForbidden, allowInstall }) };
+  return {
+    missing: 'no container engine answers on this machine',
+    how: advise({ isForbidden, allowInstall }),
+  };
 }
 
 /** The sockets in the order in which they are asked. Pure but for the report. */
@@ -48,7 +58,8 @@ export function listSockets(
   report: (line: string) => void = () => undefined,
 ): readonly { readonly from: string; readonly socketPath: string }[] {
   const named = dockerHost === undefined ? null : /^unix:\/\/(\/.+)$/.exec(dockerHost)?.[1];
-  if (named === undefined) report(`containers: DOCKER_HOST=${dockerHost} is no socket of this machine, not used`);
+  if (named === undefined)
+    report(`containers: DOCKER_HOST=${dockerHost} is no socket of this machine, not used`);
   return [
     ...(named ? [{ from: 'DOCKER_HOST', socketPath: named }] : []),
     { from: 'Docker', socketPath: '/var/run/docker.sock' },
@@ -90,13 +101,24 @@ export function parseVersion(text: string): string {
   }
 }
 
-function advise({ isForbidden, allowInstall }: { readonly isForbidden: boolean; readonly allowInstall: boolean }): string {
+function advise({
+  isForbidden,
+  allowInstall,
+}: {
+  readonly isForbidden: boolean;
+  readonly allowInstall: boolean;
+}): string {
   const isRoot = userInfo().uid === 0;
-  if (isForbidden) return `the socket is not open to you: "sudo usermod -aG docker ${userInfo().username}", log in again`;
+  if (isForbidden)
+    return `the socket is not open to you: "sudo usermod -aG docker ${userInfo().username}", log in again`;
   if (process.platform === 'darwin') return 'start Docker Desktop, or "podman machine start"';
   if (findProgram('podman') !== null && !isRoot) return '"systemctl --user start podman.socket"';
   if (findProgram('dockerd') !== null && !isRoot) return '"sudo systemctl start docker"';
-  if (findProgram('apt-get') === null) return 'install Docker or Podman with the package manager of this machine, and start it';
-  if (!isRoot) return '"sudo apt-get install docker.io", or "sudo apt-get install podman" and "systemctl --user start podman.socket"';
-  return allowInstall ? 'see above why it could not be installed or started' : 'allow it to be installed, or "apt-get install docker.io"';
+  if (findProgram('apt-get') === null)
+    return 'install Docker or Podman with the package manager of this machine, and start it';
+  if (!isRoot)
+    return '"sudo apt-get install docker.io", or "sudo apt-get install podman" and "systemctl --user start podman.socket"';
+  return allowInstall
+    ? 'see above why it could not be installed or started'
+    : 'allow it to be installed, or "apt-get install docker.io"';
 }

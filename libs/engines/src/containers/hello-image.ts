@@ -30,9 +30,16 @@ export type HelloImageOptions = {
  * @throws EngineError `NO_IMAGE_CONTENT` if there is neither a static busybox nor a Linux Node here
  * @throws EngineError `IMAGE_REFUSED`, `INVALID_OPTION` see `buildScratchImage`
  */
-export async function ensureHelloImage(socketPath: string, tag: string, options: HelloImageOptions = {}): Promise<BuiltImage> {
+export async function ensureHelloImage(
+  socketPath: string,
+  tag: string,
+  options: HelloImageOptions = {},
+): Promise<BuiltImage> {
   const { report = () => undefined, base } = options;
-  const content = base === 'node' ? await withNode() : ((await withBusybox(options)) ?? (base === 'busybox' ? null : await withNode()));
+  const content =
+    base === 'node'
+      ? await withNode()
+      : ((await withBusybox(options)) ?? (base === 'busybox' ? null : await withNode()));
   if (content === null) {
     throw new EngineError(
       'NO_IMAGE_CONTENT',
@@ -40,38 +47,54 @@ export async function ensureHelloImage(socketPath: string, tag: string, options:
     );
   }
   const image = await buildScratchImage(socketPath, tag, content);
-  report(`hello: image ${tag} ${image.isNew ? `built from ${content.entrypoint[0] === NODE ? 'Node' : 'busybox'}` : 'is there'}`);
+  report(
+    `hello: image ${tag} ${image.isNew ? `built from ${content.entrypoint[0] === NODE ? 'Node' : 'busybox'}` : 'is there'}`,
+  );
   return image;
 }
 
 const NODE = '/bin/node';
 
-async function withBusybox({ cacheDir, report = () => undefined, allowInstall }: HelloImageOptions): Promise<ImageOptions | null> {
+async function withBusybox({
+  cacheDir,
+  report = () => undefined,
+  allowInstall,
+}: HelloImageOptions): Promise<ImageOptions | null> {
   const cache = cacheDir ?? readEnvironment().cacheDir;
   const busybox = await findStaticBusybox({ cacheDir: cache, report, allowInstall });
   if (busybox === null) return null;
-  return await toImage(['/bin/hello'], [
-    { path: '/bin/busybox', mode: 0o755, bytes: await readFile(busybox) },
-    ...APPLETS.map((applet) => ({ path: `/bin/${applet}`, linkTo: 'busybox' })),
-    { path: '/bin/hello', mode: 0o755, bytes: await readFile(join(EXAMPLE, 'hello.sh')) },
-  ]);
+  return await toImage(
+    ['/bin/hello'],
+    [
+      { path: '/bin/busybox', mode: 0o755, bytes: await readFile(busybox) },
+      ...APPLETS.map((applet) => ({ path: `/bin/${applet}`, linkTo: 'busybox' })),
+      { path: '/bin/hello', mode: 0o755, bytes: await readFile(join(EXAMPLE, 'hello.sh')) },
+    ],
+  );
 }
 
 async function withNode(): Promise<ImageOptions | null> {
   const libraries = process.platform === 'linux' ? await listLibraries(process.execPath) : null;
   if (libraries === null) return null;
   const files = libraries.map(async ({ path, file }) => ({ path, mode: 0o755, bytes: await readFile(file) }));
-  return await toImage([NODE, '/bin/hello.mjs'], [
-    ...(await Promise.all(files)),
-    { path: NODE, mode: 0o755, bytes: await readFile(process.execPath) },
-    { path: '/bin/hello.mjs', mode: 0o644, bytes: await readFile(join(EXAMPLE, 'hello.mjs')) },
-  ]);
+  return await toImage(
+    [NODE, '/bin/hello.mjs'],
+    [
+      ...(await Promise.all(files)),
+      { path: NODE, mode: 0o755, bytes: await readFile(process.execPath) },
+      { path: '/bin/hello.mjs', mode: 0o644, bytes: await readFile(join(EXAMPLE, 'hello.mjs')) },
+    ],
+  );
 }
 
 async function toImage(entrypoint: readonly string[], programs: readonly ImageFile[]): Promise<ImageOptions> {
   const www = join(EXAMPLE, 'www');
   const names = (await readdir(www)).toSorted();
-  const pages = names.map(async (name) => ({ path: `/www/${name}`, mode: 0o644, bytes: await readFile(join(www, name)) }));
+  const pages = names.map(async (name) => ({
+    path: `/www/${name}`,
+    mode: 0o644,
+    bytes: await readFile(join(www, name)),
+  }));
   return {
     entrypoint,
     files: [...programs, ...(await Promise.all(pages))],

@@ -5,7 +5,10 @@ const INSTALL_TIMEOUT_MS = 600_000;
 const APT = ['-y', '-q', '-o', 'DPkg::Lock::Timeout=120', '-o', 'Acquire::Retries=2'];
 
 /** Installs Debian packages for good: the machine's own apt, as root. Null when they are there, else why not. */
-export async function installPackages(names: readonly string[], report: (line: string) => void): Promise<string | null> {
+export async function installPackages(
+  names: readonly string[],
+  report: (line: string) => void,
+): Promise<string | null> {
   if (userInfo().uid !== 0) return 'only root may install';
   if (findProgram('apt-get') === null) return 'no apt-get here';
   report(`installing ${names.join(', ')} with apt-get; this changes the machine`);

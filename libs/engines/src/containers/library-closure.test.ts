@@ -11,7 +11,10 @@ describe('parseLdd', () => {
     ].join('\n');
     expect(parseLdd(output)).toEqual(['/lib/x86_64-linux-gnu/libm.so.6', '/lib64/ld-linux-x86-64.so.2']);
   });
-  it.each(['', '\tnot a dynamic executable', '\tlibx.so => not found\n\t/lib64/ld.so (0x1)'])('has no answer for %j', (output) => {
-    expect(parseLdd(output)).toBeNull();
-  });
+  it.each(['', '\tnot a dynamic executable', '\tlibx.so => not found\n\t/lib64/ld.so (0x1)'])(
+    'has no answer for %j',
+    (output) => {
+      expect(parseLdd(output)).toBeNull();
+    },
+  );
 });

@@ -3,9 +3,19 @@ import type { PodmanHost } from './podman.ts';
 import { toPodmanCommand } from './podman.ts';
 
 const place = { dir: '/d', run: '/r', isRoot: true };
-const modern: PodmanHost = { isHybridCgroup: false, hasSystemd: true, hasRunc: true, canOverlay: true, namespaceOf: null };
+const modern: PodmanHost = {
+  isHybridCgroup: false,
+  hasSystemd: true,
+  hasRunc: true,
+  canOverlay: true,
+  namespaceOf: null,
+};
 const command = (changes: Partial<PodmanHost & typeof place>) => {
-  const [program, args] = toPodmanCommand('/usr/bin/podman', ['stop', '--all'], { ...place, ...modern, ...changes });
+  const [program, args] = toPodmanCommand('/usr/bin/podman', ['stop', '--all'], {
+    ...place,
+    ...modern,
+    ...changes,
+  });
   return [program, ...args].join(' ');
 };
 
@@ -26,11 +36,15 @@ describe('toPodmanCommand', () => {
   });
   it('hides the second cgroup tree of a hybrid machine, and takes the runtime that works there', () => {
     const line = command({ isHybridCgroup: true, hasSystemd: false });
-    expect(line).toMatch(/^unshare -m sh -c umount \/sys\/fs\/cgroup\/unified; exec "\$0" "\$@" \/usr\/bin\/podman --root/);
+    expect(line).toMatch(
+      /^unshare -m sh -c umount \/sys\/fs\/cgroup\/unified; exec "\$0" "\$@" \/usr\/bin\/podman --root/,
+    );
     expect(line).toContain('--runtime runc');
   });
   it('joins the containers that are there, whose networks are mounted where they live', () => {
-    expect(command({ isHybridCgroup: true, namespaceOf: 42 })).toMatch(/^nsenter -m -t 42 -- \/usr\/bin\/podman --root/);
+    expect(command({ isHybridCgroup: true, namespaceOf: 42 })).toMatch(
+      /^nsenter -m -t 42 -- \/usr\/bin\/podman --root/,
+    );
     expect(command({ namespaceOf: 42 })).toMatch(/^\/usr\/bin\/podman --root/);
   });
 });

@@ -54,11 +54,21 @@ export async function startOwnPodman(options: OwnEngineOptions): Promise<OwnEngi
   const socketPath = join(run, 'podman.sock');
   await rm(socketPath, { force: true });
   const service = ['system', 'service', '--time', '0', `unix://${socketPath}`];
-  const [command, args] = toPodmanCommand(podman, service, { dir, run, isRoot: isRoot(), ...readHost(dir, run) });
+  const [command, args] = toPodmanCommand(podman, service, {
+    dir,
+    run,
+    isRoot: isRoot(),
+    ...readHost(dir, run),
+  });
   if (isRoot()) await writeFile(configFileOf(dir), CONFIG);
   const handle = await superviseProcess({
-    ...{ name: 'podman', command, args, env: toolEnvironment(ownConfig(dir)) },
-    ...{ logFile: join(dir, 'podman.log'), detached, ...STOP },
+    name: 'podman',
+    command,
+    args,
+    env: toolEnvironment(ownConfig(dir)),
+    logFile: join(dir, 'podman.log'),
+    detached,
+    ...STOP,
   });
   writeRecord(dir, handle, { detached, ...STOP });
   const engine = await waitForService(handle, { dir, socketPath });
@@ -94,9 +104,25 @@ type PodmanPlace = { readonly dir: string; readonly run: string; readonly isRoot
 export function toPodmanCommand(
   podman: string,
   call: readonly string[],
-  { dir, run, isRoot, isHybridCgroup, hasSystemd, hasRunc, canOverlay, namespaceOf }: PodmanPlace & PodmanHost,
+  {
+    dir,
+    run,
+    isRoot,
+    isHybridCgroup,
+    hasSystemd,
+    hasRunc,
+    canOverlay,
+    namespaceOf,
+  }: PodmanPlace & PodmanHost,
 ): readonly [command: string, args: readonly string[]] {
-  const store = ['--root', join(dir, 'root'), '--runroot', join(run, 'runroot'), '--tmpdir', join(run, 'tmp')];
+  const store = [
+    '--root',
+    join(dir, 'root'),
+    '--runroot',
+    join(run, 'runroot'),
+    '--tmpdir',
+    join(run, 'tmp'),
+  ];
   const args = [
     ...(isRoot ? [...store, '--storage-driver', canOverlay ? 'overlay' : 'vfs'] : []),
     ...(hasSystemd ? [] : ['--cgroup-manager', 'cgroupfs', '--events-backend', 'file']),
@@ -114,7 +140,8 @@ function readHost(dir: string, run: string): PodmanHost {
     isHybridCgroup: existsSync('/sys/fs/cgroup/unified') && existsSync('/sys/fs/cgroup/memory'),
     hasSystemd: existsSync('/run/systemd/system'),
     hasRunc: findProgram('runc') !== null,
-    canOverlay: /\toverlay$/m.test(readFileSync('/proc/filesystems', 'latin1')) && statfsSync(dir).type !== OVERLAYFS,
+    canOverlay:
+      /\toverlay$/m.test(readFileSync('/proc/filesystems', 'latin1')) && statfsSync(dir).type !== OVERLAYFS,
     namespaceOf: findConmons(run)[0] ?? null,
   };
 }
@@ -130,7 +157,10 @@ function runDirOf(dir: string): string {
   return home === undefined ? join(dir, 'run') : join(home, 'logline', `podman-${id}`);
 }
 
-async function waitForService(handle: ProcessHandle, { dir, socketPath }: { readonly dir: string; readonly socketPath: string }): Promise<ContainerEngine> {
+async function waitForService(
+  handle: ProcessHandle,
+  { dir, socketPath }: { readonly dir: string; readonly socketPath: string },
+): Promise<ContainerEngine> {
   let engine: ContainerEngine | undefined;
   await waitUntil(
     async () => {
@@ -145,7 +175,10 @@ async function waitForService(handle: ProcessHandle, { dir, socketPath }: { read
   const tail = handle.readLogTail();
   await handle.stop();
   forgetRecord(dir, handle.pid);
-  throw new EngineError(hasEnded ? 'START_FAILED' : 'START_TIMEOUT', `podman system service did not come up:\n${tail}`);
+  throw new EngineError(
+    hasEnded ? 'START_FAILED' : 'START_TIMEOUT',
+    `podman system service did not come up:\n${tail}`,
+  );
 }
 
 /**
@@ -156,25 +189,35 @@ async function stopContainers(dir: string, run: string): Promise<void> {
   const podman = findProgram('podman');
   const areLeft = (): boolean => findConmons(run).length > 0;
   if (podman === null || !areLeft()) return;
-  await stopThroughService(join(run, 'podman.sock'));
-  if (!(await waitUntil(() => !areLeft(), { withinMs: CLEANED_UP_WITHIN_MS }))) {
+  const isAsked = await stopThroughService(join(run, 'podman.sock'));
+  if (!isAsked || !(await waitUntil(() => !areLeft(), { withinMs: CLEANED_UP_WITHIN_MS }))) {
     const call = ['stop', '--all', '--time', String(CONTAINER_STOP_S)];
     const [command, args] = toPodmanCommand(podman, call, { dir, run, isRoot: true, ...readHost(dir, run) });
     await runTool(command, args, { timeoutMs: (CONTAINER_STOP_S + 30) * 1000, env: ownConfig(dir) });
     await waitUntil(() => !areLeft(), { withinMs: CLEANED_UP_WITHIN_MS });
   }
   for (const pid of findConmons(run)) {
-    await stopProcess({ name: 'conmon', pid, startedAt: readProcessStart(pid), stopSignal: 'SIGTERM', stopWithinMs: 3_000 });
+    await stopProcess({
+      name: 'conmon',
+      pid,
+      startedAt: readProcessStart(pid),
+      stopSignal: 'SIGTERM',
+      stopWithinMs: 3_000,
+    });
   }
 }
 
-async function stopThroughService(socketPath: string): Promise<void> {
+/** False when the service does not answer. */
+async function stopThroughService(socketPath: string): Promise<boolean> {
   const timeoutMs = (CONTAINER_STOP_S + 20) * 1000;
   const list = await askEngine(socketPath, { path: '/containers/json', timeoutMs }).catch(() => null);
-  const ids = list?.status === 200 ? [...list.text.matchAll(/"Id":\s*"([0-9a-f]{64})"/g)].map(([, id]) => id) : [];
-  const stop = (id: string | undefined) => ({ method: 'POST', path: `/containers/${id}/stop?t=${CONTAINER_STOP_S}`, timeoutMs }) as const;
+  if (list?.status !== 200) return false;
+  const ids = [...list.text.matchAll(/"Id":\s*"([0-9a-f]{64})"/g)].map(([, id]) => id);
+  const stop = (id: string | undefined) =>
+    ({ method: 'POST', path: `/containers/${id}/stop?t=${CONTAINER_STOP_S}`, timeoutMs }) as const;
   // one that cannot be stopped so is left to Podman itself
   await Promise.all(ids.map((id) => askEngine(socketPath, stop(id)).catch(() => null)));
+  return true;
 }
 
 function findConmons(run: string): readonly number[] {

@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 import { toImageArchive } from './scratch-image.ts';
 import { toTar } from './tar.ts';
@@ -15,18 +14,13 @@ const options = {
 };
 
 describe('toTar', () => {
-  it('is read by others', () => {
-    const tar = toTar([
-      { path: 'd', mode: 0o755, isDirectory: true },
-      { path: 'd/f', mode: 0o640, bytes: bytes('x'.repeat(1000)) },
-      { path: 'd/l', linkTo: 'f' },
-    ]);
-    expect(tar.length % 512).toBe(0);
-    const listing = execFileSync('tar', ['-tvf', '-'], { input: tar, encoding: 'utf8', env: { TZ: 'UTC', LC_ALL: 'C' } });
-    expect(listing).toMatch(/^drwxr-xr-x 0\/0 +0 1970-01-01 00:00 d\/\n-rw-r----- 0\/0 +1000 1970-01-01 00:00 d\/f\nl.* d\/l -> f\n$/);
-  });
   it.each(['', '/abs', 'a/../b', '..', 'a//b', 'a\0b', 'x'.repeat(100)])('refuses the path %j', (path) => {
-    expect(() => toTar([{ path, mode: 0, bytes: bytes('') }])).toThrow(expect.objectContaining({ code: 'INVALID_OPTION' }));
+    const refusal = expect.objectContaining({ code: 'INVALID_OPTION' });
+    expect(() => toTar([{ path, mode: 0, bytes: bytes('') }])).toThrow(refusal);
+  });
+  it('refuses a link that does not fit its field', () => {
+    const refusal = expect.objectContaining({ code: 'INVALID_OPTION' });
+    expect(() => toTar([{ path: 'l', linkTo: 'x'.repeat(101) }])).toThrow(refusal);
   });
 });
 
@@ -42,13 +36,5 @@ describe('toImageArchive', () => {
       { ...options, entrypoint: ['/bin/alias'] },
     ].map((changed) => toImageArchive('localhost/a:1', changed).imageId);
     expect(new Set(ids).size).toBe(4);
-  });
-  it('makes the directories above each file once, before it', () => {
-    const { archive } = toImageArchive('localhost/a:1', options);
-    const outer = execFileSync('tar', ['-tf', '-'], { input: archive, encoding: 'utf8' }).trim().split('\n');
-    expect(outer).toEqual([expect.stringMatching(/^[0-9a-f]{64}\.json$/), expect.stringMatching(/layer\.tar$/), 'manifest.json']);
-    const layer = execFileSync('tar', ['-xOf', '-', outer[1] ?? ''], { input: archive });
-    const files = execFileSync('tar', ['-tf', '-'], { input: layer, encoding: 'utf8' }).trim().split('\n');
-    expect(files).toEqual(['run/', 'run/secrets/', 'bin/', 'bin/app', 'bin/alias']);
   });
 });

@@ -44,20 +44,37 @@ export type BuiltImage = {
  * @throws EngineError `IMAGE_REFUSED` if the engine does not take it or does not answer
  * @throws EngineError `INVALID_OPTION` if a path or the tag cannot be
  */
-export async function buildScratchImage(socketPath: string, tag: string, options: ImageOptions): Promise<BuiltImage> {
+export async function buildScratchImage(
+  socketPath: string,
+  tag: string,
+  options: ImageOptions,
+): Promise<BuiltImage> {
   if (!/^[a-z0-9][\w./:-]*:[\w][\w.-]*$/.test(tag)) {
-    throw new EngineError('INVALID_OPTION', `no tag for an image: ${JSON.stringify(tag)}; it looks like localhost/name:1`);
+    throw new EngineError(
+      'INVALID_OPTION',
+      `no tag for an image: ${JSON.stringify(tag)}; it looks like localhost/name:1`,
+    );
   }
   const { archive, imageId, contentHash } = toImageArchive(tag, options);
-  if ((await readContentLabel(socketPath, tag)) === contentHash) return { reference: tag, imageId, isNew: false };
+  if ((await readContentLabel(socketPath, tag)) === contentHash)
+    return { reference: tag, imageId, isNew: false };
   const type = 'application/x-tar';
-  const load = { method: 'POST', path: '/images/load?quiet=1', body: archive, type, timeoutMs: LOAD_TIMEOUT_MS } as const;
+  const load = {
+    method: 'POST',
+    path: '/images/load?quiet=1',
+    body: archive,
+    type,
+    timeoutMs: LOAD_TIMEOUT_MS,
+  } as const;
   const answer = await askEngine(socketPath, load).catch((cause: unknown) => {
     throw new EngineError('IMAGE_REFUSED', `the engine at ${socketPath} does not answer`, { cause });
   });
   // success is 200 also when it failed half way
   if (answer.status !== 200 || /"error"/.test(answer.text)) {
-    throw new EngineError('IMAGE_REFUSED', `the engine did not take the image ${tag}: ${answer.text.trim().slice(0, 500)}`);
+    throw new EngineError(
+      'IMAGE_REFUSED',
+      `the engine did not take the image ${tag}: ${answer.text.trim().slice(0, 500)}`,
+    );
   }
   if ((await readContentLabel(socketPath, tag)) !== contentHash) {
     throw new EngineError('IMAGE_REFUSED', `the engine took the image, but ${tag} is not it`);
@@ -65,7 +82,11 @@ export async function buildScratchImage(socketPath: string, tag: string, options
   return { reference: tag, imageId, isNew: true };
 }
 
-export type ImageArchive = { readonly archive: Uint8Array; readonly imageId: string; readonly contentHash: string };
+export type ImageArchive = {
+  readonly archive: Uint8Array;
+  readonly imageId: string;
+  readonly contentHash: string;
+};
 
 /** The archive that `docker save` would make of the image. Pure: the same options are the same bytes. */
 export function toImageArchive(tag: string, options: ImageOptions): ImageArchive {
@@ -119,11 +140,16 @@ function toGoArchitecture(arch: string): string {
 }
 
 async function readContentLabel(socketPath: string, tag: string): Promise<string | null> {
-  const answer = await askEngine(socketPath, { path: `/images/${tag}/json`, timeoutMs: ASK_TIMEOUT_MS }).catch((cause: unknown) => {
+  const answer = await askEngine(socketPath, {
+    path: `/images/${tag}/json`,
+    timeoutMs: ASK_TIMEOUT_MS,
+  }).catch((cause: unknown) => {
     throw new EngineError('IMAGE_REFUSED', `the engine at ${socketPath} does not answer`, { cause });
   });
   if (answer.status !== 200) return null;
-  return new RegExp(`"${CONTENT_LABEL.replace('.', '\\.')}":\\s*"([0-9a-f]{64})"`).exec(answer.text)?.[1] ?? null;
+  return (
+    new RegExp(`"${CONTENT_LABEL.replace('.', '\\.')}":\\s*"([0-9a-f]{64})"`).exec(answer.text)?.[1] ?? null
+  );
 }
 
 function encode(value: unknown): Uint8Array {

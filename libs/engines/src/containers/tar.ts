@@ -47,7 +47,8 @@ function toHeader(entry: TarEntry, size: number): Uint8Array {
 }
 
 function checkPath(path: string): void {
-  const isPlain = path !== '' && !path.startsWith('/') && !path.split('/').some((part) => part === '..' || part === '');
+  const isPlain =
+    path !== '' && !path.startsWith('/') && !path.split('/').some((part) => part === '..' || part === '');
   if (!isPlain || path.includes('\0') || Buffer.byteLength(path) >= NAME_BYTES) {
     throw new EngineError('INVALID_OPTION', `no path for an image: ${JSON.stringify(path)}`);
   }

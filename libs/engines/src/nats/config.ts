@@ -112,21 +112,19 @@ function toPort(port: number): number {
 
 /** A double-quoted string of the server's own language: `\\ \" \n \r \t` and `\xHH` are all the escapes it knows. */
 function quote(text: string): string {
-  const escaped = text.replace(/["\\]|[\0-\x1f\x7f]/g, (char) => {
-    switch (char) {
-      case '"':
-        return '\\"';
-      case '\\':
-        return '\\\\';
-      case '\n':
-        return '\\n';
-      case '\r':
-        return '\\r';
-      case '\t':
-        return '\\t';
-      default:
-        return `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`;
-    }
-  });
-  return `"${escaped}"`;
+  return `"${Array.from(text, escape).join('')}"`;
+}
+
+const ESCAPES: Readonly<Record<string, string>> = {
+  '"': '\\"',
+  '\\': '\\\\',
+  '\n': '\\n',
+  '\r': '\\r',
+  '\t': '\\t',
+};
+
+function escape(char: string): string {
+  const code = char.charCodeAt(0);
+  if (code < 0x20 || code === 0x7f) return ESCAPES[char] ?? `\\x${code.toString(16).padStart(2, '0')}`;
+  return ESCAPES[char] ?? char;
 }

@@ -80,7 +80,12 @@ async function startOnPort(options: StartNatsOptions, port: number): Promise<Nat
   });
   if (!(await isPortFree(port))) throw new EngineError('PORT_BUSY', `port ${port} on 127.0.0.1 is taken`);
   const server = await superviseProcess({
-    ...{ name: 'nats-server', command: binary, args: ['-c', configFile], cwd: dir, logFile, detached },
+    name: 'nats-server',
+    command: binary,
+    args: ['-c', configFile],
+    cwd: dir,
+    logFile,
+    detached,
     ...STOP,
   });
   writeRecord(dir, server, { detached, ...STOP });
@@ -90,7 +95,10 @@ async function startOnPort(options: StartNatsOptions, port: number): Promise<Nat
     forgetRecord(dir, server.pid);
   };
   return {
-    ...{ url: `nats://127.0.0.1:${port}`, port, pid: server.pid, process: server },
+    url: `nats://127.0.0.1:${port}`,
+    port,
+    pid: server.pid,
+    process: server,
     stop: () => end(server.stop),
     kill: () => end(server.kill),
   };
@@ -126,8 +134,12 @@ async function waitUntilReady(server: ProcessHandle, { dir, port, user }: Readin
 async function canConnect(port: number, user: NatsUser | undefined): Promise<boolean> {
   try {
     const connection = await connect({
-      ...{ servers: `127.0.0.1:${port}`, user: user?.user, pass: user?.password },
-      ...{ timeout: 2_000, reconnect: false, noAsyncTraces: true },
+      servers: `127.0.0.1:${port}`,
+      user: user?.user,
+      pass: user?.password,
+      timeout: 2_000,
+      reconnect: false,
+      noAsyncTraces: true,
     });
     await connection.close();
     return true;

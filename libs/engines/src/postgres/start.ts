@@ -134,8 +134,15 @@ async function startOnPort(
   if (!(await isPortFree(port))) throw new EngineError('PORT_BUSY', `port ${port} on 127.0.0.1 is taken`);
   await removeStaleLock(dataDir);
   const server = await superviseProcess({
-    ...{ name: 'postgres', command: binary, args: toPostgresArgs({ dataDir, port, settings }), cwd: '/' },
-    ...{ env: toolEnvironment({ TZ: 'UTC' }), logFile, detached, ...ids, ...STOP },
+    name: 'postgres',
+    command: binary,
+    args: toPostgresArgs({ dataDir, port, settings }),
+    cwd: '/',
+    env: toolEnvironment({ TZ: 'UTC' }),
+    logFile,
+    detached,
+    ...ids,
+    ...STOP,
   });
   writeRecord(dir, server, { detached, ...STOP });
   const url = toPostgresUrl({ user, password, port });

@@ -2,8 +2,14 @@ import { describe, expect, it } from 'vitest';
 import { parseRecord } from './running-record.ts';
 
 const good = {
-  ...{ name: 'nats', pid: 42, startedAt: 'boot:7', parentPid: 41, parentStartedAt: 'boot:6' },
-  ...{ detached: true, stopSignal: 'SIGTERM', stopWithinMs: 10 },
+  name: 'nats',
+  pid: 42,
+  startedAt: 'boot:7',
+  parentPid: 41,
+  parentStartedAt: 'boot:6',
+  detached: true,
+  stopSignal: 'SIGTERM',
+  stopWithinMs: 10,
 };
 
 describe('parseRecord', () => {

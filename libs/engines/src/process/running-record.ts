@@ -66,7 +66,12 @@ export function parseRecord(value: unknown): RunningRecord | null {
   if (!Number.isInteger(pid) || pid <= 1 || !Number.isInteger(parentPid) || !Number.isFinite(stopWithinMs))
     return null;
   return {
-    ...{ name, pid, parentPid, detached, stopSignal, stopWithinMs },
+    name,
+    pid,
+    parentPid,
+    detached,
+    stopSignal,
+    stopWithinMs,
     startedAt: textOrNull('startedAt' in value ? value.startedAt : null),
     parentStartedAt: textOrNull('parentStartedAt' in value ? value.parentStartedAt : null),
   };
