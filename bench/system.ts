@@ -1,0 +1,56 @@
+import { spawn } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { measureAppend } from './append.ts';
+
+const LOCAL = fileURLToPath(new URL('../apps/local/dist/main.js', import.meta.url));
+
+type SystemOptions = { readonly isQuick: boolean; readonly say: (line: string) => void };
+
+/** Figures of the whole system as `npm start` runs it, in a folder of its own. */
+export async function measureSystem({ isQuick, say }: SystemOptions): Promise<Record<string, number>> {
+  const home = await mkdtemp(join(tmpdir(), 'logline-bench-'));
+  try {
+    say('first start (makes the database and the tenant) …');
+    const cold = await timeStart(home);
+    say(`first start: ${cold.toFixed(2)} s`);
+    await runLocal(home, ['stop']);
+    const warm: number[] = [];
+    for (let i = 0; i < (isQuick ? 1 : 3); i += 1) {
+      warm.push(await timeStart(home));
+      if (i < (isQuick ? 0 : 2)) await runLocal(home, ['stop']);
+    }
+    const startWarmS = warm.toSorted((a, b) => a - b)[Math.floor(warm.length / 2)] ?? Number.NaN;
+    say(`warm start: ${startWarmS.toFixed(2)} s`);
+    const load = await measureAppend(home, isQuick ? 5 : 20);
+    say(`${load.receipts_per_s} receipts/s, one span a request, 64 in flight; p50 ${load.append_p50_ms} ms, p99 ${load.append_p99_ms} ms`);
+    return { start_first_s: round(cold), start_warm_s: round(startWarmS), ...load };
+  } finally {
+    await runLocal(home, ['stop']);
+    await rm(home, { recursive: true, force: true });
+  }
+}
+
+/** Until everything is ready to take a request, the main job left out. */
+async function timeStart(home: string): Promise<number> {
+  const start = performance.now();
+  await runLocal(home, ['start', '--detach', '--no-job']);
+  return (performance.now() - start) / 1000;
+}
+
+async function runLocal(home: string, args: readonly string[]): Promise<void> {
+  const child = spawn(process.execPath, [LOCAL, ...args], {
+    env: { ...process.env, LOGLINE_HOME: home },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let stderr = '';
+  child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+  const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
+  if (code !== 0) throw new Error(`apps/local ${args.join(' ')} ended with ${code}: ${stderr}`);
+}
+
+function round(value: number): number {
+  return Math.round(value * 100) / 100;
+}
