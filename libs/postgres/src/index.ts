@@ -1,5 +1,6 @@
 export { POSTGRES_FAULTS, PostgresError, toPostgresError, type PostgresErrorCode } from './errors.ts';
 export { fenceLease } from './fence-lease.ts';
+export { Leadership, type LeadershipOptions } from './leadership.ts';
 export { Lease, type HeldLease, type LeaseOptions } from './lease.ts';
 export { LEASE_TABLE_SQL } from './lease-sql.ts';
 export { listen, type Listening, type ListenOptions } from './listen.ts';
