@@ -87,6 +87,11 @@ export function permissionsOf(user: NatsUser): NatsPermissions {
             acceptPartition(FIRST_PARTITION),
             ANY_INBOX,
             ...consume(STREAMS.verify, CONSUMERS.verifier),
+            // it knows the logs by following them in memory, with consumers that the server forgets
+            `$JS.API.STREAM.INFO.${STREAMS.facts}`,
+            `$JS.API.CONSUMER.CREATE.${STREAMS.facts}.>`,
+            `$JS.API.CONSUMER.DELETE.${STREAMS.facts}.>`,
+            `$JS.API.CONSUMER.MSG.NEXT.${STREAMS.facts}.>`,
           ],
         },
         subscribe,

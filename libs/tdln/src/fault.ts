@@ -11,6 +11,36 @@ type Said = {
 
 /** Everything the gate can say no to. `{…}` is filled in where the fault is found; `{at}` is the pointer. */
 export const FAULTS = {
+  // bytes
+  bytes_unreadable: {
+    code: '400_BAD_REQUEST',
+    kind: 'wrong',
+    message: 'the bytes are not canonical JSON: {why}',
+    fix: {
+      en: 'send the canonical bytes (RFC 8785) of one JSON object',
+      'pt-BR': 'envie os bytes canônicos (RFC 8785) de um objeto JSON',
+    },
+  },
+  bytes_too_many: {
+    code: '413_TOO_LARGE',
+    kind: 'wrong',
+    message: 'the span is too large: {why}',
+    fix: {
+      en: 'make the span smaller than 65535 bytes: keep large values in artifacts (logline wallet seal)',
+      'pt-BR':
+        'reduza o span a menos de 65535 bytes: guarde valores grandes em artifacts (logline wallet seal)',
+    },
+  },
+  unavailable: {
+    code: '503_UNAVAILABLE',
+    kind: 'wrong',
+    message: 'the span cannot be judged now: {why}',
+    fix: {
+      en: 'send the same request again in a moment',
+      'pt-BR': 'envie o mesmo pedido de novo em instantes',
+    },
+  },
+
   // form: what the span itself shows
   field_missing: {
     code: '422_SCHEMA_INVALID',

@@ -32,5 +32,8 @@ export { type Asker, type OperatorKey } from './signer.ts';
 export { parseSnapshot, snapshotOf } from './snapshot.ts';
 export { checkSpan } from './span-check.ts';
 export { validate, type ValidateInput, type Verdict, type VerdictNo, type VerdictOk } from './validate.ts';
+export { TenantKnowledge, type StoredFact } from './tenant-knowledge.ts';
+export { toUnavailable, toUnreadable } from './unreadable.ts';
+export { verdictSpan } from './verdict-span.ts';
 export { verifyFact, type VerifyFactOptions } from './verify-fact.ts';
 export { writesOf } from './writes.ts';

@@ -148,7 +148,8 @@ export function emptyKnowledge(tenant: string): Knowledge {
 /** The manifest in force; null before the first. */
 export function currentManifest(knowledge: Knowledge, subject: string): ManifestEntry | null {
   const container = knowledge.containers.get(subject);
-  return container?.current == null ? null : (container.manifests.get(container.current) ?? null);
+  if (container === undefined || container.current === null) return null;
+  return container.manifests.get(container.current) ?? null;
 }
 
 /** An applied manifest of this container; null when it never was, or is no longer among the latest. */

@@ -45,7 +45,7 @@ export function refSubjectFaults(ref: string, subjectUrn: string, at: string): r
 
 export type ProofVerdict = {
   readonly decision: 'allow' | 'deny';
-  /** Why not; empty when allowed. At most 16. */
+  /** Why not, and what to do; empty when allowed. At most 16. */
   readonly reasons: readonly string[];
   readonly faults: readonly Fault[];
   readonly reads: Readonly<Record<string, number>>;
@@ -76,7 +76,7 @@ export function verifyProof(proof: Proof, knowledge: Knowledge, nowMs: number): 
     }
   }
   const { faults, reads, validUntilMs } = hearing;
-  const reasons = faults.map((fault) => fault.detail.message.slice(0, 1024)).slice(0, 16);
+  const reasons = faults.map(({ detail }) => `${detail.message}; ${detail.fix}`.slice(0, 1024)).slice(0, 16);
   return { decision: faults.length === 0 ? 'allow' : 'deny', reasons, faults, reads, validUntilMs };
 }
 

@@ -11,9 +11,12 @@ import type { Fault } from './fault.ts';
 export type No = Omit<AckNeedMore, 'trace_id'> | Omit<AckInvalid, 'trace_id'>;
 
 const MOST_REPLIES = 6;
+/** One answer stays small, whatever a stranger sent. */
+const MOST_DETAILS = 32;
 
 /** The answer that says all faults: need_more when adding things is enough, else invalid with the gravest code. */
-export function toNo(faults: readonly Fault[], language: Language, spanId?: string): No {
+export function toNo(all: readonly Fault[], language: Language, spanId?: string): No {
+  const faults = all.slice(0, MOST_DETAILS);
   const gravest = faults.reduce<Fault | null>(
     (worst, fault) => (worst === null || weight(fault) > weight(worst) ? fault : worst),
     null,
@@ -58,7 +61,9 @@ const GRAVITY: readonly CanonicalCode[] = [
   '404_NOT_FOUND',
   '403_FORBIDDEN',
   '401_UNAUTHORIZED',
+  '400_BAD_REQUEST',
   '413_TOO_LARGE',
+  '503_UNAVAILABLE',
 ];
 
 function weight({ kind, detail }: Fault): number {

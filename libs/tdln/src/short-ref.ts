@@ -21,6 +21,7 @@ export function isShortRef(text: unknown): text is string {
 export function shortRefFault(hearing: Hearing, short: string, at: string, subject: string): Fault {
   hearing.read(manifestKey(subject));
   const container = hearing.knowledge.containers.get(subject);
+  const current = container?.current ?? null;
   const wanted = parseShortRef(short);
   const refs = [...(container?.manifests.keys() ?? [])].filter((ref) => {
     const full = fullRef(ref);
@@ -35,8 +36,7 @@ export function shortRefFault(hearing: Hearing, short: string, at: string, subje
   const [first] = refs;
   if (first === undefined) return faultOf('ref_unknown', at, { ref: short, subject });
   // without any hex, the container is named and its current manifest is meant
-  if (wanted?.hexPrefix === '' && container?.current != null)
-    return faultOf('short_ref', at, { short, full: container.current });
+  if (wanted?.hexPrefix === '' && current !== null) return faultOf('short_ref', at, { short, full: current });
   if (refs.length === 1) return faultOf('short_ref', at, { short, full: first });
   return faultOf('short_ref_ambiguous', at, { short, candidates: refs.slice(-8).join(' ') });
 }

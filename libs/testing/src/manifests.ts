@@ -33,7 +33,7 @@ export function manifestFor(parts: ManifestParts = {}): {
     artifacts,
     grants,
   } = parts;
-  const { signing = [], tokens = [{ token_id: 'tok1', scopes: ['deploy:*'], status: 'active' }] } = parts;
+  const { signing = [], tokens = [{ token_id: 'tok1', scopes: ['*'], status: 'active' }] } = parts;
   const unsigned: Omit<Manifest, 'provenance'> = {
     type: 'll.minicontainer.v1',
     version,
