@@ -1,6 +1,7 @@
 import type { NatsConnection } from '@nats-io/nats-core';
-import { fromApiError, toJetStreamError, type ApiError } from './api-error.ts';
+import { fromApiError, type ApiError } from './api-error.ts';
 import { JetStreamError } from './errors.ts';
+import { request } from './link.ts';
 
 const TIMEOUT_MS = 5_000;
 
@@ -14,29 +15,9 @@ export async function callApi(
   call: string,
   body: object | undefined,
 ): Promise<Readonly<Record<string, unknown>>> {
-  const answer = await requestJson(
-    nc,
-    `$JS.API.${call}`,
-    body === undefined ? undefined : JSON.stringify(body),
-    call,
-  );
-  return answer;
-}
-
-/** @throws JetStreamError */
-async function requestJson(
-  nc: NatsConnection,
-  subject: string,
-  payload: string | undefined,
-  what: string,
-): Promise<Readonly<Record<string, unknown>>> {
-  let text: string;
-  try {
-    text = (await nc.request(subject, payload, { timeout: TIMEOUT_MS })).string();
-  } catch (error) {
-    throw toJetStreamError(what, error);
-  }
-  return parseAnswer(what, text);
+  const payload = body === undefined ? undefined : JSON.stringify(body);
+  const reply = await request(nc, `$JS.API.${call}`, payload, call, { timeoutMs: TIMEOUT_MS });
+  return parseAnswer(call, reply.string());
 }
 
 /** @throws JetStreamError `BAD_ANSWER`, or what the answer's `error` stands for */

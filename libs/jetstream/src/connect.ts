@@ -2,7 +2,7 @@ import { inboxPrefix } from '@logline/contracts';
 import { AuthorizationError, type NatsConnection } from '@nats-io/nats-core';
 import { connect } from '@nats-io/transport-node';
 import { JetStreamError } from './errors.ts';
-import { setInboxPrefix } from './inbox.ts';
+import { linkOf } from './link.ts';
 import { noLog, type Log } from './log.ts';
 
 export type NatsOptions = {
@@ -43,7 +43,7 @@ export async function connectNats(options: NatsOptions): Promise<NatsConnection>
         timeout: 5_000,
         noAsyncTraces: true,
       });
-      setInboxPrefix(nc, inboxPrefix(user));
+      linkOf(nc).inboxPrefix = inboxPrefix(user);
       void watch(nc, log);
       return nc;
     } catch (error) {
@@ -66,9 +66,11 @@ async function watch(nc: NatsConnection, log: Log): Promise<void> {
   for await (const status of nc.status()) {
     switch (status.type) {
       case 'disconnect':
+        linkOf(nc).isUp = false;
         log.warn({}, 'nats: disconnected');
         break;
       case 'reconnect':
+        linkOf(nc).isUp = true;
         log.info({}, 'nats: connected again');
         break;
       case 'error':

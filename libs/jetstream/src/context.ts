@@ -11,6 +11,8 @@ export class JetStreamContext {
   readonly bytes: Uint8Array;
   readonly stream: string;
   readonly consumer: string;
+  /** One stored message. A sequence alone is not: memory streams begin at 1 again when the server has restarted. */
+  readonly id: string;
   /** In the stream; proves nothing about a log. */
   readonly sequence: number;
   /** In the consumer: 1, 2, … for each delivery of any message. */
@@ -42,6 +44,7 @@ export class JetStreamContext {
     this.consumer = consumer;
     this.deliveryCount = deliveryCount;
     this.sequence = sequence;
+    this.id = `${sequence}@${numbers[3] ?? ''}`;
     this.deliverySequence = deliverySequence;
     this.timestampMs = Math.floor(timestampNs / 1_000_000);
     this.pending = pending ?? 0;

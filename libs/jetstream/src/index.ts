@@ -16,6 +16,7 @@ export {
   type HandlerMode,
   type LoopCounts,
   type MessageLoopOptions,
+  type Rejection,
 } from './message-loop.ts';
 export {
   keepStreams,

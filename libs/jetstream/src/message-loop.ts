@@ -1,7 +1,7 @@
 import { STREAMS } from '@logline/contracts';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { classifyBy, type Classify } from './classify.ts';
-import type { JetStreamContext } from './context.ts';
+import { JetStreamContext } from './context.ts';
 import { JetStreamError } from './errors.ts';
 import { noLog, type Log } from './log.ts';
 import { park } from './park.ts';
@@ -22,15 +22,26 @@ export type MessageLoopOptions = {
   readonly stream: string;
   readonly consumer: string;
   readonly how: HandlerMode;
-  /** Resolves when the messages' effects are durable; they are acknowledged then. One message, but in `batch` mode. */
+  /**
+   * Resolves when the messages' effects are durable; they are acknowledged then. One message, but in `batch` mode; there it may resolve to `Rejection[]`:
+   * those of the batch that can never be handled, while the others are done.
+   */
   readonly handle: (messages: readonly [JetStreamContext, ...JetStreamContext[]]) => Promise<unknown>;
   readonly classify?: Classify;
   /** What becomes of a message that can never be handled. By default a fact is parked, anything else terminated. */
   readonly rejected?: 'terminate' | 'park';
+  /**
+   * Has the durable deliver again, in order, everything unacknowledged: `recreateConsumer` or `resetConsumer`. Used where order counts, when a delivery was
+   * lost on the way (a connection broke), for the server would send it again behind others; and at the start, unless the durable is new.
+   */
+  readonly restoreOrder?: () => Promise<unknown>;
   /** The loop has stopped because of this. */
   readonly onFatal?: (error: unknown) => void;
   readonly log?: Log;
 };
+
+/** One message of a batch that can never be handled, and why. */
+export type Rejection = { readonly message: JetStreamContext; readonly error: unknown };
 
 export type LoopCounts = {
   handled: number;
@@ -47,6 +58,11 @@ const AHEAD = 64;
 const UNKNOWN_ATTEMPTS = 5;
 /** Must be well under the shortest `ack_wait`. */
 const HEARTBEAT_MS = 1_000;
+/**
+ * Settled messages remembered, against a first ack that was lost; beyond, a message is handled again. Not a high-water mark: what
+ * another process had in its hands comes late and must not be skipped.
+ */
+const MOST_REMEMBERED = 4_096;
 
 /** Pulls from one durable consumer, hands messages to a handler, and settles them by how it ended. */
 export class MessageLoop {
@@ -60,12 +76,15 @@ export class MessageLoop {
   readonly #limit: number;
   #puller: Puller | undefined;
   #heartbeat: NodeJS.Timeout | undefined;
-  /** Everything delivered and not settled, by sequence: waiting or being handled. */
-  #held = new Map<number, JetStreamContext>();
+  /** Everything delivered and not settled: waiting or being handled. */
+  #held = new Map<string, JetStreamContext>();
   #queue: JetStreamContext[] = [];
   #running = new Set<Promise<void>>();
   #isHandling = false;
-  #lastHandled = 0;
+  #handled = new Set<string>();
+  /** Delivery sequence of the last message taken; the next one's is one more, or something was lost. */
+  #delivered = 0;
+  #restoring: Promise<void> | undefined;
   #state: 'paused' | 'running' | 'stopping' = 'paused';
   #wakeRetries = new Set<() => void>();
 
@@ -94,8 +113,17 @@ export class MessageLoop {
   start(): void {
     if (this.#state === 'running') return;
     this.#state = 'running';
-    this.#lastHandled = 0;
+    this.#handled.clear();
+    this.#heartbeat = setInterval(() => {
+      for (const message of this.#held.values()) message.working();
+    }, HEARTBEAT_MS);
+    this.#pullFromStart();
+  }
+
+  /** With an inbox of its own, so that nothing of an earlier pull arrives. */
+  #pullFromStart(): void {
     const { nc, stream, consumer } = this.#options;
+    this.#delivered = 0;
     this.#puller = new Puller({
       nc,
       stream,
@@ -104,9 +132,6 @@ export class MessageLoop {
       capacity: () => this.#capacity(),
       onMessage: (message) => this.#take(message),
     });
-    this.#heartbeat = setInterval(() => {
-      for (const message of this.#held.values()) message.working();
-    }, HEARTBEAT_MS);
     this.#puller.start();
   }
 
@@ -117,15 +142,17 @@ export class MessageLoop {
   async stop(rest: 'release' | 'drop' = 'release'): Promise<void> {
     if (this.#state !== 'running') return;
     this.#state = 'stopping';
-    this.#puller?.stop();
+    const drained = this.#puller?.drain();
     for (const wake of [...this.#wakeRetries]) wake();
     const waiting = this.#queue;
     this.#queue = [];
     for (const message of waiting) {
-      this.#held.delete(message.sequence);
+      this.#held.delete(message.id);
       if (rest === 'release') message.nak(0);
     }
+    await drained;
     while (this.#running.size > 0) await Promise.allSettled([...this.#running]);
+    await this.#restoring;
     clearInterval(this.#heartbeat);
     this.#held.clear();
     // so that what was settled is out before the caller closes the connection or tells others
@@ -140,20 +167,61 @@ export class MessageLoop {
   }
 
   #take(message: JetStreamContext): void {
-    const { how } = this.#options;
-    if (this.#held.has(message.sequence)) {
+    const { how, restoreOrder } = this.#options;
+    if (this.#isStopping()) {
+      // sent before the server knew that we stop
+      if (!this.#held.has(message.id)) message.nak(0);
+      return;
+    }
+    if (how.mode !== 'concurrent' && restoreOrder !== undefined) {
+      if (message.deliverySequence !== this.#delivered + 1) return this.#startRestoring(restoreOrder);
+      this.#delivered = message.deliverySequence;
+    }
+    if (this.#held.has(message.id)) {
       this.counts.repeated++;
       return; // the delivery in our hands will settle it
     }
-    if (how.mode !== 'concurrent' && message.sequence <= this.#lastHandled) {
+    if (how.mode !== 'concurrent' && this.#handled.has(message.id)) {
       this.counts.repeated++;
       message.ack(); // the first ack was lost
       return;
     }
-    this.#held.set(message.sequence, message);
+    this.#held.set(message.id, message);
     if (how.mode === 'concurrent') return this.#track(this.#runConcurrent(message));
     this.#queue.push(message);
     if (!this.#isHandling) this.#track(this.#drainQueue());
+  }
+
+  #startRestoring(restoreOrder: () => Promise<unknown>): void {
+    this.#puller?.stop();
+    for (const { id } of this.#queue.splice(0)) this.#held.delete(id);
+    this.#restoring = this.#restore(restoreOrder)
+      .catch((error: unknown) => this.#fail(error))
+      .finally(() => {
+        this.#restoring = undefined;
+      });
+  }
+
+  /** What is being handled is finished first; then everything unacknowledged comes again, in order. */
+  async #restore(restoreOrder: () => Promise<unknown>): Promise<void> {
+    const { nc } = this.#options;
+    this.#log.info({ stream: this.stream, consumer: this.consumer }, 'reading again behind what is settled');
+    while (this.#running.size > 0) await Promise.allSettled([...this.#running]);
+    for (let attempt = 1; !this.#isStopping(); attempt++) {
+      try {
+        await nc.flush();
+        await restoreOrder();
+        if (!this.#isStopping()) this.#pullFromStart();
+        return;
+      } catch (error) {
+        if (nc.isClosed() || this.#classify(error) === 'fatal') throw error;
+        this.#log.warn(
+          { err: error, stream: this.stream, consumer: this.consumer },
+          'order is not restored yet',
+        );
+        await this.#pause(backoffMs(attempt));
+      }
+    }
   }
 
   #track(work: Promise<void>): void {
@@ -172,7 +240,7 @@ export class MessageLoop {
         case 'retry': {
           const delayMs = backoffMs(message.deliveryCount);
           this.#logRetry(error, message, delayMs);
-          this.#held.delete(message.sequence);
+          this.#held.delete(message.id);
           message.nak(this.#state === 'stopping' ? 0 : delayMs);
           break;
         }
@@ -208,8 +276,12 @@ export class MessageLoop {
     const [first] = messages;
     for (let attempt = 1; ; attempt++) {
       try {
-        await this.#options.handle(messages);
-        for (const message of messages) this.#settle(message);
+        const rejections = toRejections(this.#options.how.mode, await this.#options.handle(messages));
+        for (const message of messages) {
+          const rejection = rejections.get(message);
+          if (rejection === undefined) this.#settle(message);
+          else await this.#reject(rejection.error, message);
+        }
         return;
       } catch (error) {
         switch (this.#verdict(error, attempt)) {
@@ -262,25 +334,26 @@ export class MessageLoop {
       trace: message.trace,
     };
     if (rejected === 'park') {
-      await this.#park(message, reason);
+      if (!(await this.#park(message, reason))) return this.#giveBack([message]);
       this.#log.error(about, 'a message that cannot be handled was parked');
     } else {
       this.#log.error(about, 'a message that cannot be handled was dropped');
     }
     message.terminate(reason);
-    this.#held.delete(message.sequence);
-    this.#lastHandled = Math.max(this.#lastHandled, message.sequence);
+    this.#remember(message);
     if (rejected === 'park') this.counts.parked++;
     else this.counts.terminated++;
   }
 
-  /** Until it is stored, nothing behind it moves: a fact is never lost between two streams. */
-  async #park(message: JetStreamContext, reason: string): Promise<void> {
+  /** Until it is stored, nothing behind it moves: a fact is never lost between two streams. False when we stop before that. */
+  async #park(message: JetStreamContext, reason: string): Promise<boolean> {
     for (let attempt = 1; ; attempt++) {
       try {
-        return await park(this.#publisher, this.consumer, message, reason);
+        await park(this.#publisher, this.consumer, message, reason);
+        return true;
       } catch (error) {
-        if (this.#classify(error) !== 'retryable' || this.#isStopping()) throw error;
+        if (this.#classify(error) !== 'retryable') throw error;
+        if (this.#isStopping()) return false;
         this.#logRetry(error, message, backoffMs(attempt));
         await this.#pause(backoffMs(attempt));
       }
@@ -289,14 +362,21 @@ export class MessageLoop {
 
   #settle(message: JetStreamContext): void {
     message.ack();
-    this.#held.delete(message.sequence);
-    this.#lastHandled = Math.max(this.#lastHandled, message.sequence);
+    this.#remember(message);
     this.counts.handled++;
+  }
+
+  #remember({ id }: JetStreamContext): void {
+    this.#held.delete(id);
+    if (this.#options.how.mode === 'concurrent') return;
+    this.#handled.add(id);
+    const [oldest] = this.#handled;
+    if (this.#handled.size > MOST_REMEMBERED && oldest !== undefined) this.#handled.delete(oldest);
   }
 
   #giveBack(messages: readonly JetStreamContext[]): void {
     for (const message of messages) {
-      this.#held.delete(message.sequence);
+      this.#held.delete(message.id);
       message.nak(0);
     }
   }
@@ -343,6 +423,23 @@ export class MessageLoop {
       this.#wakeRetries.add(wake);
     });
   }
+}
+
+/** What a batch handler says beside having handled the rest. */
+function toRejections(mode: HandlerMode['mode'], result: unknown): ReadonlyMap<JetStreamContext, Rejection> {
+  if (mode !== 'batch' || !Array.isArray(result)) return NONE;
+  return new Map(result.filter(isRejection).map((rejection) => [rejection.message, rejection]));
+}
+const NONE: ReadonlyMap<JetStreamContext, Rejection> = new Map();
+
+function isRejection(value: unknown): value is Rejection {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'error' in value &&
+    'message' in value &&
+    value.message instanceof JetStreamContext
+  );
 }
 
 /** 100 ms, 200 ms … 5 s. */

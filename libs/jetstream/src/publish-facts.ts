@@ -1,6 +1,6 @@
 import { nuid, type NatsConnection } from '@nats-io/nats-core';
-import { toJetStreamError } from './api-error.ts';
 import { JetStreamError } from './errors.ts';
+import { request } from './link.ts';
 import type { FactMessage } from './fact-message.ts';
 import { parseAnswer } from './api.ts';
 import { parseStored, Publisher, toHeaders, type HeaderPair } from './publisher.ts';
@@ -56,23 +56,14 @@ export async function publishBatch(nc: NatsConnection, batch: readonly FactMessa
       nc.publish(subject, body, { headers: toHeaders(pairs) });
       continue;
     }
-    const answer = await ask(nc, subject, body, pairs);
+    const reply = await request(nc, subject, body, 'atomic batch', {
+      timeoutMs: TIMEOUT_MS,
+      headers: toHeaders(pairs),
+    });
+    const answer = reply.string();
     // the first answer is empty when the batch is open
     if (isLast) parseStored('commit of a batch', answer);
     else if (answer !== '') parseAnswer('start of a batch', answer);
-  }
-}
-
-async function ask(
-  nc: NatsConnection,
-  subject: string,
-  body: Uint8Array,
-  pairs: readonly HeaderPair[],
-): Promise<string> {
-  try {
-    return (await nc.request(subject, body, { timeout: TIMEOUT_MS, headers: toHeaders(pairs) })).string();
-  } catch (error) {
-    throw toJetStreamError('atomic batch', error);
   }
 }
 

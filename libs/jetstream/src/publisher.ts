@@ -1,7 +1,7 @@
 import { headers as natsHeaders, type MsgHdrs, type NatsConnection } from '@nats-io/nats-core';
-import { toJetStreamError } from './api-error.ts';
 import { parseAnswer } from './api.ts';
 import { JetStreamError } from './errors.ts';
+import { request } from './link.ts';
 
 export type HeaderPair = readonly [name: string, value: string];
 export type PublishOptions = {
@@ -50,17 +50,11 @@ export class Publisher {
     if (bytes.length > MAX_MESSAGE_BYTES)
       throw new JetStreamError('TOO_LARGE', `${what}: ${bytes.length} bytes`);
     const pairs: readonly HeaderPair[] = msgId === undefined ? headers : [...headers, ['Nats-Msg-Id', msgId]];
-    let text: string;
-    try {
-      const reply = await this.#nc.request(subject, bytes, {
-        timeout: timeoutMs,
-        ...(pairs.length === 0 ? {} : { headers: toHeaders(pairs) }),
-      });
-      text = reply.string();
-    } catch (error) {
-      throw toJetStreamError(what, error);
-    }
-    return parseStored(what, text);
+    const reply = await request(this.#nc, subject, bytes, what, {
+      timeoutMs,
+      ...(pairs.length === 0 ? {} : { headers: toHeaders(pairs) }),
+    });
+    return parseStored(what, reply.string());
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Msg, NatsConnection, Subscription } from '@nats-io/nats-core';
 import { JetStreamContext } from './context.ts';
-import { newInbox } from './inbox.ts';
+import { newInbox } from './link.ts';
 import type { Log } from './log.ts';
 
 export type PullerOptions = {
@@ -72,10 +72,24 @@ export class Puller {
     );
   }
 
-  /** No message arrives after this. */
+  /** No message arrives after this. What the server has sent already is lost to us, and comes again after `ack_wait`. */
   stop(): void {
-    this.#isStopped = true;
+    this.#end();
     this.#subscription?.unsubscribe();
+  }
+
+  /** Asks for no more, and resolves when everything the server had sent by then has arrived. */
+  async drain(): Promise<void> {
+    this.#end();
+    try {
+      await this.#subscription?.drain();
+    } catch {
+      this.#subscription?.unsubscribe(); // not connected: nothing can arrive
+    }
+  }
+
+  #end(): void {
+    this.#isStopped = true;
     clearInterval(this.#monitor);
     clearTimeout(this.#retry);
     this.#retry = undefined;
@@ -92,7 +106,6 @@ export class Puller {
   }
 
   #receive(message: Msg): void {
-    if (this.#isStopped) return;
     if (message.reply === undefined || message.reply === '') return this.#receiveStatus(message);
     let context: JetStreamContext;
     try {
@@ -108,7 +121,7 @@ export class Puller {
   }
 
   #receiveStatus(message: Msg): void {
-    if (!message.subject.endsWith(`.${this.#serial}`)) return; // of an earlier pull
+    if (this.#isStopped || !message.subject.endsWith(`.${this.#serial}`)) return; // of an earlier pull
     const code = message.headers?.code ?? 0;
     this.#lastHeardMs = Date.now();
     switch (code) {

@@ -8,6 +8,8 @@ import { consumerConfigs } from './stream-settings.ts';
 export type RecreateOptions = {
   /** Stream sequence to start at; without it, behind the last message acknowledged in an unbroken line. */
   readonly fromSequence?: number;
+  /** Start there or earlier: what the reader's own store says. After a store was lost it is behind what was acknowledged. */
+  readonly noLaterThan?: number;
 };
 
 /**
@@ -26,7 +28,9 @@ export async function recreateConsumer(
   );
   if (wanted === undefined)
     throw new JetStreamError('REFUSED', `no consumer ${durable} on ${stream} is known`);
-  const from = options.fromSequence ?? (await ackFloor(nc, stream, durable)) + 1;
+  const from =
+    options.fromSequence ??
+    Math.min((await ackFloor(nc, stream, durable)) + 1, options.noLaterThan ?? Number.POSITIVE_INFINITY);
   await ignoreMissing(callApi(nc, `CONSUMER.DELETE.${stream}.${durable}`, undefined));
   await createConsumer(nc, {
     stream,

@@ -6,6 +6,7 @@ import type { JetStreamContext } from '../context.ts';
 import { JetStreamError } from '../errors.ts';
 import { noLog, type Log } from '../log.ts';
 import { MessageLoop, type LoopCounts } from '../message-loop.ts';
+import { recreateConsumer } from '../recreate-consumer.ts';
 import { consumerPattern, type ConsumeExtras } from './consume.ts';
 
 export type JetStreamStrategyOptions = {
@@ -102,6 +103,8 @@ export class JetStreamStrategy extends Server implements CustomTransportStrategy
       stream,
       consumer,
       how: options,
+      // who is started by hand leads, and may recreate the durable it reads
+      ...(options.paused === true ? { restoreOrder: () => recreateConsumer(nc, stream, consumer) } : {}),
       ...(options.rejected === undefined ? {} : { rejected: options.rejected }),
       ...(classify === undefined ? {} : { classify }),
       ...(onFatal === undefined ? {} : { onFatal }),
@@ -125,9 +128,9 @@ export class JetStreamStrategy extends Server implements CustomTransportStrategy
 }
 
 /** Nest wraps what a handler returns or throws into an observable. */
-async function call(handler: MessageHandler, data: unknown, context: JetStreamContext): Promise<void> {
+async function call(handler: MessageHandler, data: unknown, context: JetStreamContext): Promise<unknown> {
   const result: unknown = await handler(data, context);
-  if (isObservable(result)) await lastValueFrom(result, { defaultValue: undefined });
+  return isObservable(result) ? await lastValueFrom(result, { defaultValue: undefined }) : result;
 }
 
 function isConsumeExtras(extras: unknown): extras is ConsumeExtras {
