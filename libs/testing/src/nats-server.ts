@@ -1,6 +1,7 @@
 import { NATS_USERS, permissionsOf, runnerPermissions, runnerUser } from '@logline/contracts';
 import { findNatsServer, readEnvironment, startNats, type NatsHandle, type NatsUser } from '@logline/engines';
 import { join } from 'node:path';
+import { quietPort, withPortBack } from './ports.ts';
 
 export type TestRunner = { readonly tenant: string; readonly runner: string };
 
@@ -37,9 +38,15 @@ export async function startTestNats(dir: string, runners: readonly TestRunner[])
   const { cacheDir } = readEnvironment();
   const { path: binary } = await findNatsServer({ cacheDir, report: (line) => console.log(line) });
   const users = testUsers(runners);
-  const start = (port: number): Promise<NatsHandle> =>
-    startNats({ binary, dir: join(dir, 'nats'), config: { users }, port, logFile: join(dir, 'nats.log') });
-  let server = await start(0);
+  const start = (where: { readonly port?: number; readonly preferredPort?: number }): Promise<NatsHandle> =>
+    startNats({
+      binary,
+      dir: join(dir, 'nats'),
+      config: { users },
+      ...where,
+      logFile: join(dir, 'nats.log'),
+    });
+  let server = await start({ preferredPort: quietPort() });
   const { url, port } = server;
   return {
     url,
@@ -47,7 +54,7 @@ export async function startTestNats(dir: string, runners: readonly TestRunner[])
     stop: () => server.stop(),
     kill: () => server.kill(),
     start: async () => {
-      server = await start(port);
+      server = await withPortBack(() => start({ port }));
     },
   };
 }

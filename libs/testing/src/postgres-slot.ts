@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
+import { quietPort, withPortBack } from './ports.ts';
 
 /** Every database a test makes is named so, and dropped by the next test that takes the slot if nobody did. */
 export const TEST_DATABASE_PREFIX = 'logline_test_';
@@ -43,16 +44,25 @@ export async function takePostgresSlot(): Promise<PostgresSlot> {
 }
 
 async function openSlot(dir: string, unlock: () => void): Promise<PostgresSlot> {
-  const start = (port: number): Promise<PostgresHandle> =>
-    startPostgres({ dir, ...SUPERUSER, port, logFile: `${dir}.log`, settings: { max_connections: '100' } });
-  let server = await start(0);
+  const start = (where: {
+    readonly port?: number;
+    readonly preferredPort?: number;
+  }): Promise<PostgresHandle> =>
+    startPostgres({
+      dir,
+      ...SUPERUSER,
+      ...where,
+      logFile: `${dir}.log`,
+      settings: { max_connections: '100' },
+    });
+  let server = await start({ preferredPort: quietPort() });
   const { url, port } = server;
   await dropLeftovers(url);
   return {
     adminUrl: url,
     server: () => server,
     start: async () => {
-      server = await start(port);
+      server = await withPortBack(() => start({ port }));
     },
     release: async () => {
       await server.stop();
