@@ -48,6 +48,16 @@ function consume(stream: string, consumer: string, create?: { readonly filter: s
   ];
 }
 
+/** Read the logs by consumers of its own, which the server forgets when nobody asks for them any more; nothing is acknowledged. */
+function followFacts(): string[] {
+  return [
+    `$JS.API.STREAM.INFO.${STREAMS.facts}`,
+    `$JS.API.CONSUMER.CREATE.${STREAMS.facts}.>`,
+    `$JS.API.CONSUMER.DELETE.${STREAMS.facts}.>`,
+    `$JS.API.CONSUMER.MSG.NEXT.${STREAMS.facts}.>`,
+  ];
+}
+
 const own = (user: string): { readonly allow: readonly string[] } => ({ allow: [`${inboxPrefix(user)}.>`] });
 
 export function permissionsOf(user: NatsUser): NatsPermissions {
@@ -66,16 +76,10 @@ export function permissionsOf(user: NatsUser): NatsPermissions {
             ANY_INBOX,
             ...consume(STREAMS.submit, CONSUMERS.gateSubmit),
             ...consume(STREAMS.report, CONSUMERS.gateReport),
-            `$JS.API.STREAM.INFO.${STREAMS.facts}`,
-            `$JS.API.CONSUMER.*.${STREAMS.facts}.>`,
-            `$JS.API.CONSUMER.MSG.NEXT.${STREAMS.facts}.>`,
-            `$JS.ACK.${STREAMS.facts}.>`,
-            `$JS.FC.>`,
+            ...followFacts(),
             `$KV.${GATE_BUCKET}.>`,
             `$JS.API.STREAM.INFO.KV_${GATE_BUCKET}`,
-            `$JS.API.STREAM.MSG.GET.KV_${GATE_BUCKET}`,
             `$JS.API.DIRECT.GET.KV_${GATE_BUCKET}.>`,
-            `$JS.API.CONSUMER.*.KV_${GATE_BUCKET}.>`,
           ],
         },
         subscribe,
@@ -87,11 +91,7 @@ export function permissionsOf(user: NatsUser): NatsPermissions {
             acceptPartition(FIRST_PARTITION),
             ANY_INBOX,
             ...consume(STREAMS.verify, CONSUMERS.verifier),
-            // it knows the logs by following them in memory, with consumers that the server forgets
-            `$JS.API.STREAM.INFO.${STREAMS.facts}`,
-            `$JS.API.CONSUMER.CREATE.${STREAMS.facts}.>`,
-            `$JS.API.CONSUMER.DELETE.${STREAMS.facts}.>`,
-            `$JS.API.CONSUMER.MSG.NEXT.${STREAMS.facts}.>`,
+            ...followFacts(),
           ],
         },
         subscribe,

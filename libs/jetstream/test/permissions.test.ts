@@ -44,11 +44,11 @@ const DOINGS: readonly { readonly subject: string; readonly by: readonly string[
   { subject: '$JS.API.CONSUMER.CREATE.SUBMIT.spy.submit.client', by: ['migrator'] },
   {
     subject: '$JS.API.CONSUMER.CREATE.FACTS.runner_acme_home.fact.*.*.acme.*',
-    by: ['migrator', 'tdln-gate'],
+    by: ['migrator', 'tdln-gate', 'wallet-verifier'],
   },
   {
     subject: '$JS.API.CONSUMER.CREATE.FACTS.projector.fact.*.*.*.*',
-    by: ['migrator', 'tdln-gate', 'projector'],
+    by: ['migrator', 'tdln-gate', 'wallet-verifier', 'projector'],
   },
   { subject: '$JS.API.CONSUMER.CREATE.ACCEPT.ledger-0.accept.0', by: ['migrator', 'ledger'] },
   { subject: '$JS.API.CONSUMER.DELETE.ACCEPT.ledger-0', by: ['migrator', 'ledger'] },
@@ -58,21 +58,24 @@ const DOINGS: readonly { readonly subject: string; readonly by: readonly string[
   { subject: '$JS.API.CONSUMER.MSG.NEXT.ACCEPT.ledger-0', by: ['migrator', 'ledger'] },
   {
     subject: '$JS.API.CONSUMER.MSG.NEXT.FACTS.orchestrator-0',
-    by: ['migrator', 'tdln-gate', 'deploy-orchestrator'],
+    by: ['migrator', 'tdln-gate', 'wallet-verifier', 'deploy-orchestrator'],
   },
-  { subject: '$JS.API.CONSUMER.MSG.NEXT.FACTS.projector', by: ['migrator', 'tdln-gate', 'projector'] },
+  {
+    subject: '$JS.API.CONSUMER.MSG.NEXT.FACTS.projector',
+    by: ['migrator', 'tdln-gate', 'wallet-verifier', 'projector'],
+  },
   {
     subject: '$JS.API.CONSUMER.MSG.NEXT.FACTS.runner_acme_home',
-    by: ['migrator', 'tdln-gate', 'runner_acme_home'],
+    by: ['migrator', 'tdln-gate', 'wallet-verifier', 'runner_acme_home'],
   },
   {
     subject: '$JS.API.CONSUMER.RESET.FACTS.runner_acme_home',
-    by: ['migrator', 'tdln-gate', 'runner_acme_home'],
+    by: ['migrator', 'runner_acme_home'],
   },
   { subject: '$JS.ACK.SUBMIT.gate.1.1.1.1.0', by: ['tdln-gate'] },
   { subject: '$JS.ACK.ACCEPT.ledger-0.1.1.1.1.0', by: ['ledger'] },
-  { subject: '$JS.ACK.FACTS.projector.1.1.1.1.0', by: ['tdln-gate', 'projector'] },
-  { subject: '$JS.ACK.FACTS.runner_acme_home.1.1.1.1.0', by: ['tdln-gate', 'runner_acme_home'] },
+  { subject: '$JS.ACK.FACTS.projector.1.1.1.1.0', by: ['projector'] },
+  { subject: '$JS.ACK.FACTS.runner_acme_home.1.1.1.1.0', by: ['runner_acme_home'] },
   { subject: '$SYS.REQ.SERVER.PING', by: [] },
 ];
 /** What nobody but the owner of an inbox may listen to. */
