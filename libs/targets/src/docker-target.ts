@@ -74,7 +74,7 @@ export class DockerTarget implements Target {
   }
 
   async start(spec: RunSpec, container: string, secrets: readonly Secret[]): Promise<RunStatus> {
-    checkSecrets(spec, secrets);
+    if (isHandoff(spec)) checkSecrets(spec, secrets);
     try {
       const before = await this.status(container);
       if (before?.state === 'running') return before;

@@ -20,7 +20,7 @@ export interface Target {
   plan(deploy: DeploySpec, options: PlanOptions): ContainerPlan;
   /** Makes the container, stopped, pulling its image once if the host lacks it. Secrets by file are laid out here. */
   apply(spec: RunSpec, secrets: readonly Secret[], signal?: AbortSignal): Promise<RunStatus>;
-  /** Starts it; secrets by stdin are handed over here. A container that does not start is removed again. */
+  /** Starts it, or starts it again; secrets by stdin are handed over here, others are not needed. A container that does not start is removed. */
   start(spec: RunSpec, container: string, secrets: readonly Secret[]): Promise<RunStatus>;
   /** Null when there is no such container. */
   status(container: string): Promise<RunStatus | null>;

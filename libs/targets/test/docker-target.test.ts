@@ -74,7 +74,9 @@ for (const provider of ['docker', 'podman'] as const) {
         command: ['sh', '-c', 'x=aaaaaaaaaaaaaaaa; while :; do x=$x$x; done'],
       });
       const { status } = await on.run(spec);
-      expect(status).toMatchObject({ exitCode: 137, isOomKilled: true });
+      expect(status.exitCode).toBe(137);
+      // conmon does not see the kill on cgroups v1: there it stays a kill of unknown reason
+      if (provider === 'docker' || existsSync('/sys/fs/cgroup/cgroup.controllers')) expect(status.isOomKilled).toBe(true);
     });
 
     test('publishes on a free port, says which, and the port answers', async () => {
