@@ -4,4 +4,8 @@ import { become, build, ensureInstalled, node24, root } from './node24.mjs';
 
 ensureInstalled();
 build();
-become(node24(), ['--disable-warning=ExperimentalWarning', join(root, 'bench', 'main.ts'), ...process.argv.slice(2)]);
+become(node24(), [
+  '--disable-warning=ExperimentalWarning',
+  join(root, 'bench', 'main.ts'),
+  ...process.argv.slice(2),
+]);
