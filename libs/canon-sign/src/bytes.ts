@@ -57,7 +57,10 @@ export function parseBase64(text: string): Uint8Array {
 
 /** The bytes as RFC 4648 §4 base64, padded. */
 export function formatBase64(bytes: Uint8Array): string {
-  return btoa(toBinary(bytes));
+  // a proof is a dozen of these, and where there is a Buffer it is ten times faster
+  return typeof Buffer === 'undefined'
+    ? btoa(toBinary(bytes))
+    : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64');
 }
 
 /**

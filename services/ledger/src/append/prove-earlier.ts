@@ -1,4 +1,5 @@
 import { formatHex } from '@logline/canon-sign';
+import { formatInstant } from '@logline/contracts';
 import { formatTilePath, inclusionNodes, proveInclusion, tileReader, tilesOfNodes } from '@logline/tlog';
 import type { Proven } from '../domain/ack.ts';
 import { parseEntry } from '../domain/entry.ts';
@@ -24,11 +25,18 @@ export async function proveEarlier(
     const tiles = await readTiles(sql, log.logId, tilesOfNodes(nodes, size));
     const readNode = tileReader(size, (tile) => tiles.get(formatTilePath(tile)) ?? new Uint8Array(0));
     for (const one of ofCommit) {
+      const { index, timeMs, digest, signature, checkpoint } = one;
       const receipt = toReceipt({
-        ...one,
-        hash: `blake3:${formatHex(one.digest)}`,
-        origin: log.origin,
-        proof: proveInclusion(BigInt(one.index), size, readNode),
+        statement: {
+          ts: formatInstant(timeMs),
+          hash: `blake3:${formatHex(digest)}`,
+          this: one.this,
+          log: log.origin,
+          index,
+        },
+        signature,
+        proof: proveInclusion(BigInt(index), size, readNode),
+        checkpoint,
       });
       proven.set(one.index, {
         receipt,

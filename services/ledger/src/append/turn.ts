@@ -105,39 +105,27 @@ function logOf(tenant: string, ...sources: readonly (ReadonlyMap<string, Log> | 
   return log;
 }
 
-type ProvenByTenant = ReadonlyMap<string, ReadonlyMap<number, Proven>>;
+/** By log index; undefined for what is not in there. */
+type Proofs = { get(index: number): Proven | undefined };
+type ProofsByTenant = ReadonlyMap<string, Proofs>;
 
-function proveFresh(seals: readonly Seal[]): ProvenByTenant {
-  return new Map(
-    seals.map(({ after, checkpoint, entries }) => {
-      const verdicts = new Map(
-        entries.flatMap(({ verdictOf, entry }) =>
-          verdictOf === undefined ? [] : [[verdictOf, entry] as const],
-        ),
-      );
-      return [
-        after.tenant,
-        new Map(
-          entries.map(({ entry, index, signature, proof }): [number, Proven] => [
-            index,
-            {
-              receipt: toReceipt({
-                this: entry.this,
-                hash: entry.hash,
-                index,
-                timeMs: after.timeMs,
-                origin: after.origin,
-                signature,
-                proof,
-                checkpoint,
-              }),
-              verdict: verdicts.get(index),
-            },
-          ]),
-        ),
-      ];
-    }),
-  );
+function proveFresh(seals: readonly Seal[]): ProofsByTenant {
+  return new Map(seals.map((seal) => [seal.after.tenant, proofsOf(seal)]));
+}
+
+/** Receipts are put together when asked for: a verdict's hardly ever is. */
+function proofsOf({ before, checkpoint, entries }: Seal): Proofs {
+  return {
+    get: (index) => {
+      const sealed = entries[index - before.size];
+      if (sealed === undefined) return undefined;
+      const next = entries[index - before.size + 1];
+      return {
+        receipt: toReceipt({ ...sealed, checkpoint }),
+        verdict: next?.verdictOf === index ? next.entry : undefined,
+      };
+    },
+  };
 }
 
 /** Receipts of what was committed before this turn, where an outcome speaks of it. */
@@ -146,7 +134,7 @@ async function proveReplays(
   outcomes: readonly (readonly Outcome[])[],
   logs: ReadonlyMap<string, Log>,
   connection: AppendConnection,
-): Promise<ProvenByTenant> {
+): Promise<ProofsByTenant> {
   const wanted = new Map<string, Set<number>>();
   batch.requests.forEach(({ tenant }, at) => {
     for (const outcome of outcomes[at] ?? []) {
@@ -169,7 +157,7 @@ function isAboutEntry(
 function toAnswers(
   batch: Batch,
   outcomes: readonly (readonly Outcome[])[],
-  ...proofs: readonly ProvenByTenant[]
+  ...proofs: readonly ProofsByTenant[]
 ): Answer[] {
   return batch.requests.map((request, at) => {
     const settled = outcomes[at] ?? [];
@@ -185,7 +173,7 @@ function toAck(
   request: BatchRequest,
   position: number,
   outcome: Outcome,
-  proofs: readonly ProvenByTenant[],
+  proofs: readonly ProofsByTenant[],
 ): Ack | undefined {
   const span = request.spans[position];
   if (span === undefined || outcome.kind === 'stale') return undefined;

@@ -1,4 +1,4 @@
-import { blake3Hash } from '@logline/canon-sign';
+import { blake3Digest, formatHex } from '@logline/canon-sign';
 import { ContractError, parseSubject } from '@logline/contracts';
 import { LedgerError } from '../errors.ts';
 
@@ -12,7 +12,9 @@ export type Entry = {
   readonly prev: string | undefined;
   readonly payload: Readonly<Record<string, unknown>>;
   readonly bytes: Uint8Array;
-  /** BLAKE3 of the bytes, `blake3:<64 hex>`: the receipt's `hash`. */
+  /** BLAKE3 of the bytes, raw. */
+  readonly digest: Uint8Array;
+  /** The same as `blake3:<64 hex>`: the receipt's `hash`. */
   readonly hash: string;
 };
 
@@ -33,6 +35,7 @@ export function parseEntry(bytes: Uint8Array, tenant: string): Entry {
   if (prev !== undefined && (typeof prev !== 'string' || !SPAN_ID.test(prev)))
     throw badEntry('its prev is no span id');
   checkSubject(subject, tenant);
+  const digest = blake3Digest(bytes);
   return {
     this: id,
     intent,
@@ -41,7 +44,8 @@ export function parseEntry(bytes: Uint8Array, tenant: string): Entry {
     prev,
     payload: isRecord(payload) ? payload : {},
     bytes,
-    hash: blake3Hash(bytes),
+    digest,
+    hash: `blake3:${formatHex(digest)}`,
   };
 }
 

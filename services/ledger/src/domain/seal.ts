@@ -1,4 +1,4 @@
-import { formatBase64, type LocalSigner, parseHex, signedMessage } from '@logline/canon-sign';
+import { formatBase64, type LocalSigner, signedMessage } from '@logline/canon-sign';
 import { formatInstant, type Receipt } from '@logline/contracts';
 import {
   appendBatch,
@@ -37,19 +37,22 @@ export type Seal = {
 
 export type SealedEntry = PlacedEntry & {
   readonly leaf: Uint8Array;
-  /** Raw BLAKE3 of the entry. */
-  readonly digest: Uint8Array;
-  /** 64 bytes, by the log's key over the receipt without `signature` and `merkle`. */
+  readonly statement: Statement;
+  /** 64 bytes, by the log's key over the statement. */
   readonly signature: Uint8Array;
   /** To the checkpoint of the commit. */
   readonly proof: readonly Uint8Array[];
 };
+
+/** What the log's key signs about an entry: its receipt without `signature` and `merkle` (protocol §2, `ll.receipt.v1`). */
+export type Statement = Omit<Receipt, 'signature' | 'merkle'>;
 
 /** Grows one log by what a batch decided, and signs. `before` must be the log that the batch was decided on. */
 export function sealLog(before: Log, growth: LogGrowth, signer: LocalSigner): Seal {
   const leaves = growth.entries.map(({ entry }) => leafHash(entry.bytes));
   const { edge, root, proofs, tiles } = appendBatch(before.tree, leaves);
   const { origin } = before;
+  const ts = formatInstant(growth.timeMs);
   return {
     before,
     after: { ...before, size: before.size + leaves.length, timeMs: growth.timeMs, tree: edge },
@@ -59,11 +62,12 @@ export function sealLog(before: Log, growth: LogGrowth, signer: LocalSigner): Se
     checkpoint: signCheckpoint({ origin, size: edge.size, root }, [{ name: origin, signer }]),
     tiles,
     entries: growth.entries.map((placed, at): SealedEntry => {
-      const statement = toStatement({ ...placed.entry, index: placed.index, timeMs: growth.timeMs, origin });
+      const { hash, this: id } = placed.entry;
+      const statement: Statement = { ts, hash, this: id, log: origin, index: placed.index };
       return {
         ...placed,
         leaf: leaves[at] ?? NO_HASH,
-        digest: parseHex(placed.entry.hash.slice('blake3:'.length)),
+        statement,
         signature: signer.sign(signedMessage('receipt', statement)),
         proof: proofs[at] ?? [],
       };
@@ -72,41 +76,23 @@ export function sealLog(before: Log, growth: LogGrowth, signer: LocalSigner): Se
 }
 const NO_HASH = new Uint8Array(32); // unreachable: leaves, proofs and entries are of one length
 
-/** What a receipt is made of, whether the entry was committed just now or is read back. */
 export type ReceiptParts = {
-  readonly this: string;
-  readonly hash: string;
-  readonly index: number;
-  readonly timeMs: number;
-  readonly origin: string;
+  readonly statement: Statement;
   readonly signature: Uint8Array;
   readonly proof: readonly Uint8Array[];
   readonly checkpoint: string;
 };
 
 /** Always the same bytes for the same parts: a retry, whenever it comes, gets the receipt of the first time. */
-export function toReceipt(parts: ReceiptParts): Receipt {
-  const { ts, hash, this: id, log, index } = toStatement(parts);
+export function toReceipt({ statement, signature, proof, checkpoint }: ReceiptParts): Receipt {
+  const { ts, hash, this: id, log, index } = statement;
   return {
     ts,
     hash,
-    signature: formatBase64(parts.signature),
-    merkle: formatProof({ index: BigInt(index), hashes: parts.proof, checkpoint: parts.checkpoint }),
+    signature: formatBase64(signature),
+    merkle: formatProof({ index: BigInt(index), hashes: proof, checkpoint }),
     this: id,
     log,
     index,
   };
-}
-
-type Statement = Omit<Receipt, 'signature' | 'merkle'>;
-
-/** What the log's key signs (protocol §2, `ll.receipt.v1`). */
-function toStatement({
-  this: id,
-  hash,
-  index,
-  timeMs,
-  origin,
-}: Pick<ReceiptParts, 'this' | 'hash' | 'index' | 'timeMs' | 'origin'>): Statement {
-  return { ts: formatInstant(timeMs), hash, this: id, log: origin, index };
 }

@@ -29,7 +29,7 @@ export async function insertEntries(sql: Sql, seals: readonly Seal[]): Promise<v
     entries.map(({ entry }) => toUuid(entry.this)),
     startsOf(bytes),
     bytes.map(({ length }) => length),
-    concatenate(entries.map(({ digest }) => digest)),
+    concatenate(entries.map(({ entry }) => entry.digest)),
     concatenate(entries.map(({ leaf }) => leaf)),
     concatenate(entries.map(({ signature }) => signature)),
     Buffer.from(entries.map(({ trace }) => trace).join(''), 'hex'),
