@@ -1,0 +1,30 @@
+import { MAX_ENVELOPE_BYTES, type AcceptRequest } from '@logline/contracts';
+
+export type Part = { readonly request: AcceptRequest; readonly bodies: readonly Uint8Array[] };
+
+/**
+ * A judged request in parts that each fit one envelope: verdicts, reads and refusals make it larger than it came. In order,
+ * and never a span apart from its verdict.
+ */
+export function splitRequest(request: AcceptRequest, bodies: readonly Uint8Array[]): readonly Part[] {
+  const parts: { spans: AcceptRequest['spans']; bodies: Uint8Array[] }[] = [];
+  const { spans, ...head } = request;
+  const headBytes = Buffer.byteLength(JSON.stringify(head)) + 64;
+  let size = 0;
+  let at = 0;
+  for (const span of spans) {
+    const own = bodies.slice(at, (at += span.verdict_length > 0 ? 2 : 1));
+    const bytes =
+      Buffer.byteLength(JSON.stringify(span)) + 1 + own.reduce((sum, body) => sum + body.length, 0);
+    const current = parts.at(-1);
+    if (current === undefined || size + bytes > MAX_ENVELOPE_BYTES) {
+      parts.push({ spans: [span], bodies: [...own] });
+      size = headBytes + bytes;
+    } else {
+      current.spans.push(span);
+      current.bodies.push(...own);
+      size += bytes;
+    }
+  }
+  return parts.map((part) => ({ request: { ...request, spans: part.spans }, bodies: part.bodies }));
+}

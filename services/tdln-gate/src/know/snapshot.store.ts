@@ -1,0 +1,139 @@
+import { blake3Hash, CanonError, parseStrict, utf8, type JsonValue } from '@logline/canon-sign';
+import { GATE_BUCKET } from '@logline/contracts';
+import { callApi, type Publisher } from '@logline/jetstream';
+import { parseSnapshot, snapshotOf, TdlnError, type Knowledge } from '@logline/tdln';
+import type { NatsConnection } from '@nats-io/nats-core';
+import { promisify } from 'node:util';
+import { deflateRaw, inflateRaw } from 'node:zlib';
+import { GateError } from '../errors.ts';
+
+const deflate = promisify(deflateRaw);
+const inflate = promisify(inflateRaw);
+
+const STREAM = `KV_${GATE_BUCKET}`;
+const POSITION = 'position';
+/** Well below the server's `max_payload`. */
+const CHUNK_BYTES = 512 * 1024;
+const MOST_BYTES = 512 * 1024 * 1024;
+const CHUNK_HEADER = 'Logline-Snapshot';
+
+export type Saved = {
+  /** Knowledge of the tenants whose snapshot is whole. */
+  readonly knowledge: readonly Knowledge[];
+  /** Position in `FACTS` up to which all of them are complete; 0 when something was lost, so that everything is read again. */
+  readonly sequence: number;
+};
+
+/**
+ * The gate's memory between two starts, in its own bucket. Trusted as far as its hashes go, and rebuildable: a snapshot that
+ * is missing or damaged costs a longer start and nothing else. Several gates may write at once; what they mix up is damage.
+ */
+export class SnapshotStore {
+  readonly #nc: NatsConnection;
+  readonly #publisher: Publisher;
+
+  constructor(nc: NatsConnection, publisher: Publisher) {
+    this.#nc = nc;
+    this.#publisher = publisher;
+  }
+
+  /** One tenant, in as many chunks as it needs. */
+  async save(knowledge: Knowledge): Promise<void> {
+    const bytes = await deflate(utf8(JSON.stringify(snapshotOf(knowledge))), { level: 1 });
+    const count = Math.max(1, Math.ceil(bytes.length / CHUNK_BYTES));
+    const mark = `${blake3Hash(bytes)} ${count}`;
+    for (let i = 0; i < count; i++) {
+      const chunk = bytes.subarray(i * CHUNK_BYTES, (i + 1) * CHUNK_BYTES);
+      await this.#put(`tenant.${knowledge.tenant}.${i}`, chunk, [[CHUNK_HEADER, mark]]);
+    }
+  }
+
+  /** To be called once every tenant with facts up to `sequence` is saved. */
+  async savePosition(sequence: number): Promise<void> {
+    await this.#put(POSITION, utf8(JSON.stringify({ v: 1, sequence })), []);
+  }
+
+  /** Whatever is whole. `onFault` hears of each snapshot that is not. */
+  async load(onFault: (tenant: string, error: GateError) => void): Promise<Saved> {
+    const tenants = await this.#tenants();
+    const knowledge: Knowledge[] = [];
+    for (const tenant of tenants) {
+      try {
+        knowledge.push(await this.#loadTenant(tenant));
+      } catch (error) {
+        if (!(error instanceof GateError)) throw error;
+        onFault(tenant, error);
+      }
+    }
+    const isWhole = knowledge.length === tenants.length;
+    return { knowledge, sequence: isWhole ? await this.#loadPosition() : 0 };
+  }
+
+  async #tenants(): Promise<readonly string[]> {
+    const filter = `$KV.${GATE_BUCKET}.tenant.*.0`;
+    const { state } = await callApi(this.#nc, `STREAM.INFO.${STREAM}`, { subjects_filter: filter });
+    const { subjects } = Object(state) as { subjects?: unknown }; // absent when there is none
+    return Object.keys(Object(subjects)).map((subject) => subject.split('.')[3] ?? '');
+  }
+
+  async #loadTenant(tenant: string): Promise<Knowledge> {
+    const first = await this.#get(`tenant.${tenant}.0`);
+    const [hash, count] = first?.mark.split(' ') ?? [];
+    const chunks = [first?.bytes ?? new Uint8Array()];
+    for (let i = 1; i < Number(count); i++) {
+      const chunk = await this.#get(`tenant.${tenant}.${i}`);
+      if (chunk === null || chunk.mark !== first?.mark)
+        throw unusable(`chunk ${i} is not of the same snapshot`);
+      chunks.push(chunk.bytes);
+    }
+    const bytes = Buffer.concat(chunks);
+    if (blake3Hash(bytes) !== hash) throw unusable('it does not have the hash it names');
+    const knowledge = await parse(bytes);
+    if (knowledge.tenant !== tenant) throw unusable(`it is of ${knowledge.tenant}`);
+    return knowledge;
+  }
+
+  async #loadPosition(): Promise<number> {
+    const saved = await this.#get(POSITION);
+    const json: unknown = saved === null ? null : parseJson(saved.bytes);
+    const { v, sequence } = Object(json) as { v?: unknown; sequence?: unknown }; // whatever is there
+    return v === 1 && typeof sequence === 'number' && Number.isSafeInteger(sequence) && sequence > 0
+      ? sequence
+      : 0;
+  }
+
+  async #put(key: string, bytes: Uint8Array, headers: readonly (readonly [string, string])[]): Promise<void> {
+    await this.#publisher.publish(`$KV.${GATE_BUCKET}.${key}`, bytes, { headers });
+  }
+
+  /** Null when there is none. */
+  async #get(key: string): Promise<{ readonly bytes: Uint8Array; readonly mark: string } | null> {
+    const subject = `$JS.API.DIRECT.GET.${STREAM}.$KV.${GATE_BUCKET}.${key}`;
+    const reply = await this.#nc.request(subject, undefined, { timeout: 5_000 });
+    if (reply.headers?.code === 404) return null;
+    return { bytes: reply.data, mark: reply.headers?.get(CHUNK_HEADER) ?? '' };
+  }
+}
+
+async function parse(bytes: Uint8Array): Promise<Knowledge> {
+  try {
+    return parseSnapshot(parseJson(await inflate(bytes, { maxOutputLength: MOST_BYTES })));
+  } catch (cause) {
+    if (cause instanceof TdlnError || cause instanceof CanonError) throw unusable(cause.message, cause);
+    if (cause instanceof Error && 'code' in cause) throw unusable('it does not inflate', cause);
+    throw cause;
+  }
+}
+
+function parseJson(bytes: Uint8Array): JsonValue {
+  try {
+    return parseStrict(bytes);
+  } catch (cause) {
+    if (cause instanceof CanonError) throw unusable('it is not JSON', cause);
+    throw cause;
+  }
+}
+
+function unusable(why: string, cause?: Error): GateError {
+  return new GateError('SNAPSHOT_UNUSABLE', `a snapshot cannot be used: ${why}`, { cause });
+}

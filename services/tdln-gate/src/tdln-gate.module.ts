@@ -1,0 +1,92 @@
+import { acceptPartition, FIRST_PARTITION, verifyPartition, type AcceptRequest } from '@logline/contracts';
+import { answer, classifyBy, Coalescer, Publisher } from '@logline/jetstream';
+import { JetStreamModule, JetStreamStrategy, NATS } from '@logline/jetstream/nest';
+import { readKeyFile, readSecretFile, type ServiceParts } from '@logline/service';
+import { TDLN_FAULTS, TenantKnowledge } from '@logline/tdln';
+import { Module, type DynamicModule } from '@nestjs/common';
+import type { NatsConnection } from '@nats-io/nats-core';
+import type { GateConfig } from './config.ts';
+import { parseOperatorKeys } from './domain/operator-keys.ts';
+import { GATE_FAULTS } from './errors.ts';
+import { JudgeController } from './judge/judge.controller.ts';
+import { judgeMetrics } from './judge/judge-metrics.ts';
+import { JudgeService } from './judge/judge.service.ts';
+import { KnowledgeKeeper } from './know/knowledge-keeper.ts';
+import { SnapshotStore } from './know/snapshot.store.ts';
+
+/** Wiring only. */
+@Module({})
+export class TdlnGateModule {
+  static register(config: Readonly<GateConfig>, { log, metrics, readiness }: ServiceParts): DynamicModule {
+    const signer = readKeyFile(config.keyFile);
+    const operatorKeys = parseOperatorKeys(readSecretFile(config.operatorKeysFile, () => undefined));
+    const known = new TenantKnowledge();
+    return {
+      module: TdlnGateModule,
+      controllers: [JudgeController],
+      imports: [
+        JetStreamModule.register({
+          url: config.natsUrl,
+          user: config.natsUser,
+          password: readSecretFile(config.natsPasswordFile),
+          name: 'tdln-gate',
+          log,
+          classify: classifyBy({ GateError: GATE_FAULTS, TdlnError: TDLN_FAULTS }),
+        }),
+      ],
+      providers: [
+        {
+          provide: KnowledgeKeeper,
+          inject: [NATS, Publisher],
+          // nothing is judged before all facts are known, so the application waits for it
+          useFactory: async (nc: NatsConnection, publisher: Publisher): Promise<KnowledgeKeeper> => {
+            const { snapshotEveryMs } = config;
+            const keeper = new KnowledgeKeeper({
+              nc,
+              known,
+              log,
+              snapshotEveryMs,
+              store: new SnapshotStore(nc, publisher),
+            });
+            metrics.gauge('gate_tenants', 'tenants whose log is known', () => known.all.length);
+            metrics.gauge(
+              'gate_broken_tenants',
+              'tenants whose log cannot be read',
+              () => known.broken.length,
+            );
+            metrics.gauge('gate_facts_sequence', 'position in the stream of facts', () => keeper.sequence);
+            readiness.add('facts', () => keeper.isHealthy() || 'facts do not come in');
+            readiness.state('tenants', () => `${known.all.length} known, ${known.broken.length} broken`);
+            await keeper.start();
+            return keeper;
+          },
+        },
+        {
+          provide: JudgeService,
+          inject: [NATS, Publisher, JetStreamStrategy, KnowledgeKeeper],
+          useFactory: (
+            nc: NatsConnection,
+            publisher: Publisher,
+            strategy: JetStreamStrategy,
+          ): JudgeService => {
+            readiness.add('nats', () => !nc.isClosed() || 'the connection is closed');
+            readiness.add('intake', () => strategy.isHealthy() || 'requests do not come in');
+            const lineTo = (subject: string): Coalescer<AcceptRequest> =>
+              new Coalescer({ send: (envelope) => publisher.publish(subject, envelope) });
+            return new JudgeService({
+              known,
+              signer,
+              operatorKeys,
+              log,
+              toVerifier: lineTo(verifyPartition(FIRST_PARTITION)),
+              toLedger: lineTo(acceptPartition(FIRST_PARTITION)),
+              answer: (reply, trace, acks) => answer(nc, reply, trace, acks),
+              nowMs: Date.now,
+              metrics: judgeMetrics(metrics),
+            });
+          },
+        },
+      ],
+    };
+  }
+}

@@ -1,0 +1,9 @@
+import { IsSecretFile, ServiceConfig } from '@logline/service';
+
+export const PREFIX = 'LOGLINE_VERIFIER';
+
+export class VerifierConfig extends ServiceConfig {
+  /** Key file of the verifier: `{kid, seed}`, 0600. Signs its verdicts; tenants name its kid and public key at their birth. */
+  @IsSecretFile()
+  readonly keyFile: string;
+}

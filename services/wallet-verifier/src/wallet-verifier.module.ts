@@ -1,0 +1,83 @@
+import { acceptPartition, FIRST_PARTITION } from '@logline/contracts';
+import { answer, classifyBy, Coalescer, Publisher, type Following } from '@logline/jetstream';
+import { followKnowledge } from '@logline/jetstream/knowledge';
+import { JetStreamModule, JetStreamStrategy, NATS } from '@logline/jetstream/nest';
+import { readKeyFile, readSecretFile, type ServiceParts } from '@logline/service';
+import { TDLN_FAULTS, TenantKnowledge } from '@logline/tdln';
+import { Module, type DynamicModule } from '@nestjs/common';
+import type { NatsConnection } from '@nats-io/nats-core';
+import type { VerifierConfig } from './config.ts';
+import { VERIFIER_FAULTS } from './errors.ts';
+import { VerifyController } from './verify/verify.controller.ts';
+import { VerifyService } from './verify/verify.service.ts';
+
+/** Injects what keeps `TenantKnowledge` up to date. */
+export const FOLLOWING: unique symbol = Symbol('FOLLOWING');
+
+/** Wiring only. */
+@Module({})
+export class WalletVerifierModule {
+  static register(
+    config: Readonly<VerifierConfig>,
+    { log, metrics, readiness }: ServiceParts,
+  ): DynamicModule {
+    const signer = readKeyFile(config.keyFile);
+    const known = new TenantKnowledge();
+    return {
+      module: WalletVerifierModule,
+      controllers: [VerifyController],
+      imports: [
+        JetStreamModule.register({
+          url: config.natsUrl,
+          user: config.natsUser,
+          password: readSecretFile(config.natsPasswordFile),
+          name: 'wallet-verifier',
+          log,
+          classify: classifyBy({ VerifierError: VERIFIER_FAULTS, TdlnError: TDLN_FAULTS }),
+        }),
+      ],
+      providers: [
+        {
+          provide: FOLLOWING,
+          inject: [NATS],
+          // it stores nothing: all facts are read at every start, and nothing is judged before that
+          useFactory: async (nc: NatsConnection): Promise<Following> => {
+            const following = await followKnowledge({ nc, known, fromSequence: 1, log });
+            await following.caughtUp;
+            metrics.gauge('verifier_tenants', 'tenants whose log is known', () => known.all.length);
+            metrics.gauge(
+              'verifier_broken_tenants',
+              'tenants whose log cannot be read',
+              () => known.broken.length,
+            );
+            readiness.add('facts', () => following.isHealthy() || 'facts do not come in');
+            return following;
+          },
+        },
+        {
+          provide: VerifyService,
+          inject: [NATS, Publisher, JetStreamStrategy, FOLLOWING],
+          useFactory: (
+            nc: NatsConnection,
+            publisher: Publisher,
+            strategy: JetStreamStrategy,
+          ): VerifyService => {
+            readiness.add('nats', () => !nc.isClosed() || 'the connection is closed');
+            readiness.add('intake', () => strategy.isHealthy() || 'requests do not come in');
+            return new VerifyService({
+              known,
+              signer,
+              log,
+              toLedger: new Coalescer({
+                send: (envelope) => publisher.publish(acceptPartition(FIRST_PARTITION), envelope),
+              }),
+              answer: (reply, trace, acks) => answer(nc, reply, trace, acks),
+              nowMs: Date.now,
+              verdicts: metrics.counter('verifier_spans_total', 'what became of wallet spans', ['outcome']),
+            });
+          },
+        },
+      ],
+    };
+  }
+}
