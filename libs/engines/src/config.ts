@@ -27,8 +27,13 @@ export function readEnvironment(env: NodeJS.ProcessEnv = process.env): EngineEnv
   });
 }
 
+/** What a process gets that is given no environment of its own. */
+export function parentEnvironment(): NodeJS.ProcessEnv {
+  return process.env;
+}
+
 /**
- * The environment for a child: the parent's, with a C locale so that messages can be read, no questions asked by apt,
+ * The environment for a tool: the parent's, with a C locale so that messages can be read, no questions asked by apt,
  * and a path that has the directories of system programs too.
  */
 export function toolEnvironment(extra: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {

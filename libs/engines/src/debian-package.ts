@@ -18,33 +18,42 @@ export type FetchAnswer = { readonly dir: string } | { readonly why: string };
  * Unpacks one package of a Debian suite below `dir`, without root and without touching the machine's apt: its own source
  * list, its own state, the machine's mirror and proxy. The signatures of the archive are checked by apt as always.
  */
-export async function fetchDebianPackage({
-  name,
-  suite,
-  dir,
-}: {
-  readonly name: string;
-  readonly suite: string;
-  readonly dir: string;
-}): Promise<FetchAnswer> {
+export async function fetchDebianPackage(wanted: DebianPackage): Promise<FetchAnswer> {
   if (findProgram('apt-get') === null || findProgram('dpkg') === null) return { why: 'no apt-get here' };
   const keyring = KEYRINGS.find((path) => existsSync(path));
-  if (keyring === undefined)
+  if (keyring === undefined) {
     return { why: 'no keyring of the Debian archive here (package debian-archive-keyring)' };
-  await mkdir(dir, { recursive: true });
+  }
+  await mkdir(wanted.dir, { recursive: true });
+  const reasons: string[] = [];
+  // a mirror need not have every suite
+  for (const mirror of new Set([await findDebianMirror(), DEFAULT_MIRROR])) {
+    const answer = await fetchFromMirror(wanted, { mirror, keyring });
+    if ('dir' in answer) return answer;
+    reasons.push(`${mirror}: ${answer.why}`);
+  }
+  return { why: reasons.join('; ') };
+}
+
+type DebianPackage = { readonly name: string; readonly suite: string; readonly dir: string };
+
+async function fetchFromMirror(
+  { name, suite, dir }: DebianPackage,
+  archive: { readonly mirror: string; readonly keyring: string },
+): Promise<FetchAnswer> {
   const state = await mkdtemp(join(dir, 'apt-'));
   try {
-    const mirror = await findDebianMirror();
-    const apt = await writeAptState({ state, keyring, mirror, suite });
+    const apt = await writeAptState({ state, suite, ...archive });
     const update = await runTool('apt-get', [...apt, 'update'], { timeoutMs: UPDATE_TIMEOUT_MS });
-    if (update.code !== 0) return { why: `apt-get update of ${mirror} ${suite}: ${lastWords(update)}` };
+    if (update.code !== 0) return { why: `apt-get update of ${suite}: ${lastWords(update)}` };
     const download = await runTool('apt-get', [...apt, 'download', name], {
       timeoutMs: DOWNLOAD_TIMEOUT_MS,
       cwd: state,
     });
     const deb = (await readdir(state)).find((file) => file.endsWith('.deb'));
-    if (download.code !== 0 || deb === undefined)
+    if (download.code !== 0 || deb === undefined) {
       return { why: `apt-get download ${name}: ${lastWords(download)}` };
+    }
     const unpacked = await mkdtemp(join(dir, `${name}-`));
     const unpack = await runTool('dpkg', ['-x', join(state, deb), unpacked], {
       timeoutMs: DOWNLOAD_TIMEOUT_MS,
@@ -76,6 +85,8 @@ async function writeAptState({ state, keyring, mirror, suite }: AptState): Promi
     'Dir::Cache': join(state, 'cache'),
     // the user _apt may not look into our directory
     'APT::Sandbox::User': '',
+    // a mirror may lag behind: signed all the same, and callers look at what they got
+    'Acquire::Check-Valid-Until': 'false',
     'Acquire::Retries': '2',
     'Acquire::http::Timeout': '20',
   };

@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs';
+import { chmodSync, mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -18,7 +18,7 @@ afterEach(async () => {
   for (const server of started.splice(0)) await server.stop();
 });
 afterAll(async () => {
-  for (const dir of ['one', 'closed/two']) await removePostgres(join(scratch, dir));
+  for (const dir of ['one', 'two', 'closed/two']) await removePostgres(join(scratch, dir));
   removeScratchDir(scratch);
 });
 
@@ -102,10 +102,10 @@ describe('startPostgres', () => {
   it('steps around a port that is only preferred, and refuses one that was asked for', async () => {
     const first = await start('one');
     await expect(start('two', { port: first.port })).rejects.toMatchObject({ code: 'PORT_BUSY' });
+    expect((await start('two', { preferredPort: first.port })).port).not.toBe(first.port);
   });
 
   it('works in a directory that is closed to the user it runs as', async () => {
-    const { chmodSync, mkdirSync } = await import('node:fs');
     mkdirSync(join(scratch, 'closed'), { mode: 0o700 });
     chmodSync(join(scratch, 'closed'), 0o700);
     const first = await start('closed/two');

@@ -1,10 +1,10 @@
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { readEnvironment } from '../src/config.ts';
 
-/** The checkout's own cache, so that a fetched nats-server is there for the next run. */
-export const CACHE_DIR = fileURLToPath(new URL('../../../.logline/cache', import.meta.url));
+/** Where the other suites keep a fetched nats-server too. */
+export const CACHE_DIR = readEnvironment().cacheDir;
 
 /** A new directory that the database's user can walk through. */
 export function makeScratchDir(): string {

@@ -1,10 +1,9 @@
 import { createHash } from 'node:crypto';
 import { chmod, mkdir, readdir, realpath, rm, writeFile } from 'node:fs/promises';
-import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { EngineError } from '../errors.ts';
 import { toolEnvironment } from '../config.ts';
-import { findProcessesNaming, isProcessAlive, readProcessStart } from '../process/identity.ts';
+import { findProcessesNaming, isProcessAlive, isRoot, readProcessStart } from '../process/identity.ts';
 import { findProgram, runTool } from '../process/programs.ts';
 import {
   claimDirectory,
@@ -19,7 +18,7 @@ import { waitUntil } from '../process/wait.ts';
 import { bridgeName, makeBridge, rememberNetwork, removeNetwork } from './docker-network.ts';
 import type { ContainerEngine } from './find.ts';
 import { pingEngine } from './find.ts';
-import { installPackages } from './install.ts';
+import { installPackages, listDockerPackages } from './install.ts';
 import { unmountBelow } from './mounts.ts';
 
 /** Docker gives containers 10 s to end, all at once, before it ends itself. */
@@ -41,6 +40,13 @@ export type OwnEngineOptions = {
 /** An engine that we started. `stop` ends its containers too and leaves nothing of it running or mounted. */
 export type OwnEngine = ContainerEngine & { readonly pid: number; stop(): Promise<void> };
 
+/** Logs that end somewhere: Docker's own, and those of containers that do not say otherwise. */
+const DAEMON_CONFIG = {
+  'log-level': 'warn',
+  'log-driver': 'json-file',
+  'log-opts': { 'max-size': '10m', 'max-file': '3' },
+};
+
 type NetworkMode = { readonly args: readonly string[]; readonly lost: string | null };
 
 /**
@@ -54,10 +60,10 @@ type NetworkMode = { readonly args: readonly string[]; readonly lost: string | n
  */
 export async function startOwnDocker(options: OwnEngineOptions): Promise<OwnEngine> {
   const { report, allowInstall = true, detached = false } = options;
-  if (userInfo().uid !== 0)
+  if (!isRoot())
     throw new EngineError('CONTAINER_ENGINE_UNAVAILABLE', 'only root can start a Docker of its own');
   const dockerd = await needProgram('dockerd', {
-    packages: ['docker.io', 'iptables', 'iproute2'],
+    packages: listDockerPackages(),
     report,
     allowInstall,
   });
@@ -123,27 +129,30 @@ export async function needProgram(
   return path;
 }
 
+/** The best first; each says what containers lose in it. */
 async function listNetworkModes(
   bridge: string,
   report: (line: string) => void,
 ): Promise<readonly NetworkMode[]> {
-  const none: NetworkMode = {
-    args: ['--bridge=none', '--iptables=false'],
-    lost: 'containers have no network of their own: no port can be published, only host networking works',
-  };
-  try {
-    await makeBridge(bridge);
-  } catch (error) {
-    report(`containers: ${error instanceof Error ? error.message : String(error)}`);
-    return [none];
-  }
+  const own = await makeBridge(bridge).then(
+    () => ['--bridge', bridge],
+    (error: unknown) => {
+      report(
+        `containers: no bridge of our own, docker0 then: ${error instanceof Error ? error.message : String(error)}`,
+      );
+      return [];
+    },
+  );
   return [
-    { args: ['--bridge', bridge], lost: null },
+    { args: own, lost: null },
     {
-      args: ['--bridge', bridge, '--iptables=false', '--ip-masq=false'],
+      args: [...own, '--iptables=false', '--ip-masq=false'],
       lost: 'containers cannot reach other machines; published ports work',
     },
-    none,
+    {
+      args: ['--bridge=none', '--iptables=false'],
+      lost: 'containers have no network of their own: no port can be published, only host networking works',
+    },
   ];
 }
 
@@ -165,7 +174,7 @@ async function startDaemon({
   const socketPath = join(run, 'docker.sock');
   // not the machine's daemon.json: a setting there and here is an error to Docker
   const configFile = join(dir, 'daemon.json');
-  await writeFile(configFile, '{}\n');
+  await writeFile(configFile, `${JSON.stringify(DAEMON_CONFIG)}\n`);
   const handle = await superviseProcess({
     name: 'dockerd',
     command: dockerd,
@@ -203,7 +212,7 @@ async function startDaemon({
     { withinMs: READY_WITHIN_MS, everyMs: 100 },
   );
   if (engine !== null && handle.isAlive()) return { engine, handle };
-  const tail = handle.readLogTail(3);
+  const tail = handle.readLogTail(1);
   await handle.stop();
   forgetRecord(dir, handle.pid);
   await clearRemains(dir);

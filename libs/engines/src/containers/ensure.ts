@@ -1,13 +1,13 @@
 import { existsSync } from 'node:fs';
-import { userInfo } from 'node:os';
 import { join } from 'node:path';
+import { isRoot } from '../process/identity.ts';
 import { findProgram } from '../process/programs.ts';
 import { waitUntil } from '../process/wait.ts';
 import type { OwnEngineOptions } from './docker.ts';
 import { startOwnDocker, stopDocker } from './docker.ts';
-import type { ContainerEngine, NoContainerEngine } from './find.ts';
+import type { ContainerEngine, FindContainerEngineOptions, NoContainerEngine } from './find.ts';
 import { findContainerEngine } from './find.ts';
-import { installPackages } from './install.ts';
+import { installPackages, listDockerPackages } from './install.ts';
 import { startOwnPodman, stopPodman } from './podman.ts';
 
 /** A service that apt has just installed and systemd starts by itself. */
@@ -16,26 +16,28 @@ const SERVICE_UP_WITHIN_MS = 20_000;
 /** An engine that answers. `pid` is there when we have started it; `stop` does nothing to one that is not ours. */
 export type EnsuredEngine = ContainerEngine & { readonly pid: number | undefined; stop(): Promise<void> };
 
+export type EnsureOptions = OwnEngineOptions & Pick<FindContainerEngineOptions, 'environment'>;
+
 /**
  * The container engine of this machine, or one that is started here: as root a Docker of our own, installed first where
  * it may be; as another user the service of that user's own Podman. Answers what is missing instead of throwing when
  * nothing can be done.
  */
 export async function ensureContainerEngine(
-  options: OwnEngineOptions,
+  options: EnsureOptions,
 ): Promise<EnsuredEngine | NoContainerEngine> {
   const { dir, report, allowInstall = true } = options;
   const found = await findContainerEngine(options);
   if ('kind' in found) return { ...found, pid: undefined, stop: async () => undefined };
-  const isRoot = userInfo().uid === 0;
-  if (isRoot && allowInstall && findProgram('dockerd') === null && findProgram('podman') === null) {
-    const why = await installPackages(['docker.io', 'iptables', 'iproute2'], report);
+  const asRoot = isRoot();
+  if (asRoot && allowInstall && findProgram('dockerd') === null && findProgram('podman') === null) {
+    const why = await installPackages(listDockerPackages(), report);
     if (why !== null) report(`containers: ${why}`);
     const service = why === null ? await waitForService() : null;
     if (service !== null) return { ...service, pid: undefined, stop: async () => undefined };
   }
   const starts = [
-    ...(isRoot && findProgram('dockerd') !== null
+    ...(asRoot && findProgram('dockerd') !== null
       ? [() => startOwnDocker({ ...options, dir: join(dir, 'docker') })]
       : []),
     ...(findProgram('podman') === null

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import { userInfo } from 'node:os';
 import type { EngineEnvironment } from '../config.ts';
 import { readEnvironment } from '../config.ts';
+import { isRoot } from '../process/identity.ts';
 import { findProgram } from '../process/programs.ts';
 import { askEngine } from './engine-request.ts';
 
@@ -108,15 +108,14 @@ function advise({
   readonly isForbidden: boolean;
   readonly allowInstall: boolean;
 }): string {
-  const isRoot = userInfo().uid === 0;
-  if (isForbidden)
-    return `the socket is not open to you: "sudo usermod -aG docker ${userInfo().username}", log in again`;
+  const asRoot = isRoot();
+  if (isForbidden) return 'the socket is not open to you: "sudo usermod -aG docker $USER", then log in again';
   if (process.platform === 'darwin') return 'start Docker Desktop, or "podman machine start"';
-  if (findProgram('podman') !== null && !isRoot) return '"systemctl --user start podman.socket"';
-  if (findProgram('dockerd') !== null && !isRoot) return '"sudo systemctl start docker"';
+  if (findProgram('podman') !== null && !asRoot) return '"systemctl --user start podman.socket"';
+  if (findProgram('dockerd') !== null && !asRoot) return '"sudo systemctl start docker"';
   if (findProgram('apt-get') === null)
     return 'install Docker or Podman with the package manager of this machine, and start it';
-  if (!isRoot)
+  if (!asRoot)
     return '"sudo apt-get install docker.io", or "sudo apt-get install podman" and "systemctl --user start podman.socket"';
   return allowInstall
     ? 'see above why it could not be installed or started'

@@ -1,15 +1,25 @@
-import { userInfo } from 'node:os';
+import { existsSync } from 'node:fs';
+import { isRoot } from '../process/identity.ts';
 import { findProgram, lastWords, runTool } from '../process/programs.ts';
 
 const INSTALL_TIMEOUT_MS = 600_000;
 const APT = ['-y', '-q', '-o', 'DPkg::Lock::Timeout=120', '-o', 'Acquire::Retries=2'];
+
+/**
+ * What a Docker needs that works: beside itself the tools it calls, and what Debian only recommends: the certificates
+ * for registries, and where the kernel enforces AppArmor its parser, without which no container starts.
+ */
+export function listDockerPackages(): readonly string[] {
+  const parser = existsSync('/sys/kernel/security/apparmor') ? ['apparmor'] : [];
+  return ['docker.io', 'iptables', 'iproute2', 'ca-certificates', ...parser];
+}
 
 /** Installs Debian packages for good: the machine's own apt, as root. Null when they are there, else why not. */
 export async function installPackages(
   names: readonly string[],
   report: (line: string) => void,
 ): Promise<string | null> {
-  if (userInfo().uid !== 0) return 'only root may install';
+  if (!isRoot()) return 'only root may install';
   if (findProgram('apt-get') === null) return 'no apt-get here';
   report(`installing ${names.join(', ')} with apt-get; this changes the machine`);
   const install = ['install', ...APT, '--no-install-recommends', ...names];

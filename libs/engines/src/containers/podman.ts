@@ -1,11 +1,10 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, statfsSync } from 'node:fs';
 import { chmod, mkdir, realpath, rm, writeFile } from 'node:fs/promises';
-import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { EngineError } from '../errors.ts';
 import { readEnvironment, toolEnvironment } from '../config.ts';
-import { findProcessesNaming, readProcessStart } from '../process/identity.ts';
+import { findProcessesNaming, isRoot, readProcessStart } from '../process/identity.ts';
 import { findProgram, runTool } from '../process/programs.ts';
 import { claimDirectory, forgetRecord, stopRecorded, writeRecord } from '../process/running-record.ts';
 import type { ProcessHandle } from '../process/supervise.ts';
@@ -36,7 +35,7 @@ const OVERLAYFS = 0x79_4c_76_30;
 
 /**
  * Starts Podman's service for this machine: as root with data of its own in `dir`; as another user on that user's own
- * images and containers, with a socket of ours. Works in a CI container too.
+ * images and containers, with a socket of ours; what runs there is left running. Works in a CI container too.
  *
  * @throws EngineError `CONTAINER_ENGINE_UNAVAILABLE` if there is no Podman and it cannot be installed
  * @throws EngineError `START_FAILED`, `START_TIMEOUT` with the end of its log; `ALREADY_RUNNING` if one runs in `dir`
@@ -52,6 +51,7 @@ export async function startOwnPodman(options: OwnEngineOptions): Promise<OwnEngi
   await mkdir(run, { recursive: true });
   await chmod(run, 0o700);
   const socketPath = join(run, 'podman.sock');
+  await stopServices(run);
   await rm(socketPath, { force: true });
   const service = ['system', 'service', '--time', '0', `unix://${socketPath}`];
   const [command, args] = toPodmanCommand(podman, service, {
@@ -82,9 +82,16 @@ export async function stopPodman(dir: string): Promise<void> {
   const run = runDirOf(real);
   if (isRoot() && existsSync(run)) await stopContainers(real, run);
   await stopRecorded(real);
+  await stopServices(run);
   if (!isRoot()) return;
   await unmountBelow(run, join(real, 'root'));
   await rm(run, { recursive: true, force: true });
+}
+
+/** Without root the service is a child of the process that we started, and may outlive it. */
+async function stopServices(run: string): Promise<void> {
+  for (const pid of findProcessesNaming(/^podman$/, run))
+    await stopProcess({ ...identify('podman', pid), ...STOP });
 }
 
 export type PodmanHost = {
@@ -146,10 +153,6 @@ function readHost(dir: string, run: string): PodmanHost {
   };
 }
 
-function isRoot(): boolean {
-  return userInfo().uid === 0;
-}
-
 /** Sockets have short names only (107 bytes): root and users with a runtime directory have better places than `dir`. */
 function runDirOf(dir: string): string {
   const home = isRoot() ? '/run' : readEnvironment().runtimeDir;
@@ -197,13 +200,7 @@ async function stopContainers(dir: string, run: string): Promise<void> {
     await waitUntil(() => !areLeft(), { withinMs: CLEANED_UP_WITHIN_MS });
   }
   for (const pid of findConmons(run)) {
-    await stopProcess({
-      name: 'conmon',
-      pid,
-      startedAt: readProcessStart(pid),
-      stopSignal: 'SIGTERM',
-      stopWithinMs: 3_000,
-    });
+    await stopProcess({ ...identify('conmon', pid), ...STOP });
   }
 }
 
@@ -218,6 +215,10 @@ async function stopThroughService(socketPath: string): Promise<boolean> {
   // one that cannot be stopped so is left to Podman itself
   await Promise.all(ids.map((id) => askEngine(socketPath, stop(id)).catch(() => null)));
   return true;
+}
+
+function identify(name: string, pid: number) {
+  return { name, pid, startedAt: readProcessStart(pid) };
 }
 
 function findConmons(run: string): readonly number[] {

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { userInfo } from 'node:os';
 import { dirname } from 'node:path';
 import { EngineError } from '../errors.ts';
+import { isRoot } from '../process/identity.ts';
 import { findProgram, lastWords, runTool } from '../process/programs.ts';
 
 /** Where root keeps what the database's user must reach when the checkout is closed to others. */
@@ -16,7 +16,7 @@ export type PostgresOwner = {
 
 /** @throws EngineError `POSTGRES_UNAVAILABLE` if we are root and there is no user to run it as and none can be made */
 export async function findPostgresOwner(): Promise<PostgresOwner> {
-  if (userInfo().uid !== 0) return { ids: {} };
+  if (!isRoot()) return { ids: {} };
   const known = readPostgresUser();
   if (known !== null) return { ids: known };
   const useradd = findProgram('useradd');

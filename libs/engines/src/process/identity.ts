@@ -2,6 +2,11 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, readdirSync } from 'node:fs';
 import { basename } from 'node:path';
 
+/** False for a user that has no name as well, as containers have them. */
+export function isRoot(): boolean {
+  return process.getuid?.() === 0;
+}
+
 /**
  * Names one process for good: its start time within this boot. A pid alone may be somebody else's tomorrow.
  * Null when there is no such process, or only its zombie.
@@ -27,7 +32,7 @@ export function isProcessAlive(pid: number, startedAt?: string | null): boolean 
 }
 
 /**
- * The pids of the processes of that program whose command line has a path in `dir`: what an engine of ours has left
+ * The pids of the processes of that program whose command line has a path below `dir`: what an engine of ours has left
  * behind. Linux only; else none.
  */
 export function findProcessesNaming(program: RegExp, dir: string): readonly number[] {
@@ -38,7 +43,7 @@ export function findProcessesNaming(program: RegExp, dir: string): readonly numb
       if (!Number.isInteger(pid) || pid === process.pid) return false;
       try {
         const [name = '', ...args] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
-        return program.test(basename(name)) && args.some((arg) => arg === dir || arg.startsWith(`${dir}/`));
+        return program.test(basename(name)) && args.some((arg) => arg.includes(`${dir}/`));
       } catch {
         return false;
       }

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readFileSync, renameSync, statSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { closeSync, mkdirSync, openSync, readFileSync, realpathSync, renameSync, statSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
+import { parentEnvironment } from '../config.ts';
 import { EngineError } from '../errors.ts';
 import { isProcessAlive, readProcessStart } from './identity.ts';
 import { findProgram, isExecutable } from './programs.ts';
@@ -51,7 +52,8 @@ export type ProcessHandle = {
 
 /**
  * Starts a process in a session of its own: Ctrl-C in the terminal reaches the parent only, which then stops what it
- * started in the order it wants. Unless `detached`, a parent that is killed takes the process with it (Linux).
+ * started in the order it wants. Unless `detached`, a parent (on Linux: the thread) that
+ * ends or is killed takes the process with it.
  *
  * @throws EngineError `START_FAILED` if the program cannot be started at all
  */
@@ -67,7 +69,7 @@ export async function superviseProcess(options: ProcessOptions): Promise<Process
   const { log, startsAt } = openLog(logFile);
   const child = spawn(program, args, {
     cwd: options.cwd,
-    env: options.env ?? process.env,
+    env: options.env ?? parentEnvironment(),
     stdio: ['ignore', log, log],
     detached: true,
     ...(options.uid === undefined ? {} : { uid: options.uid }),
@@ -162,7 +164,8 @@ function boundToParent(
   signal: NodeJS.Signals,
 ): [string, readonly string[]] {
   const setpriv = process.platform === 'linux' ? findProgram('setpriv') : null;
-  if (setpriv === null) return [command, args];
+  // the one of busybox cannot
+  if (setpriv === null || basename(realpathSync(setpriv)) !== 'setpriv') return [command, args];
   return [setpriv, ['--pdeathsig', signal.replace(/^SIG/, ''), '--', command, ...args]];
 }
 
