@@ -20,6 +20,8 @@ type Waiting<Request> = {
   readonly request: Request;
   readonly bodies: readonly Uint8Array[];
   readonly bytes: number;
+  /** Epoch milliseconds from which nobody waits for it any more. */
+  readonly deadlineMs: number;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 };
@@ -48,10 +50,11 @@ export class Coalescer<Request extends SubmitRequest | AcceptRequest> {
   }
 
   /**
-   * Resolves when the envelope that carries this request is stored. A request is never split and never empty.
-   * @throws JetStreamError `QUEUE_FULL` when too much waits already; what `send` throws for its envelope
+   * Resolves when the envelope that carries this request is stored. A request is never split and never empty. One whose turn comes
+   * after its deadline (epoch milliseconds) is not sent.
+   * @throws JetStreamError `QUEUE_FULL` when too much waits already; `UNAVAILABLE` past the deadline; what `send` throws for its envelope
    */
-  add(request: Request, bodies: readonly Uint8Array[]): Promise<void> {
+  add(request: Request, bodies: readonly Uint8Array[], deadlineMs: number = Infinity): Promise<void> {
     const bytes = bodies.reduce(
       (sum, body) => sum + body.length,
       Buffer.byteLength(JSON.stringify(request)) + 1,
@@ -62,7 +65,7 @@ export class Coalescer<Request extends SubmitRequest | AcceptRequest> {
       );
     }
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ request, bodies, bytes, resolve, reject });
+      this.#waiting.push({ request, bodies, bytes, deadlineMs, resolve, reject });
       this.#waitingBytes += bytes;
       if (!this.#isSending) void this.#drain();
     });
@@ -73,7 +76,8 @@ export class Coalescer<Request extends SubmitRequest | AcceptRequest> {
     // requests of the same tick share the first envelope too
     await Promise.resolve();
     while (this.#waiting.length > 0) {
-      const group = this.#takeGroup();
+      const group = this.#takeGroup().filter(isStillWanted);
+      if (group.length === 0) continue;
       try {
         await this.#send(toEnvelope(group));
         for (const one of group) one.resolve();
@@ -100,6 +104,13 @@ export class Coalescer<Request extends SubmitRequest | AcceptRequest> {
     for (const one of group) this.#waitingBytes -= one.bytes;
     return group;
   }
+}
+
+/** Tells whoever waits for a request that is too late. */
+function isStillWanted({ deadlineMs, reject }: Waiting<unknown>): boolean {
+  if (Date.now() < deadlineMs) return true;
+  reject(new JetStreamError('UNAVAILABLE', 'its turn did not come in time; it was not sent'));
+  return false;
 }
 
 /** Length field and the header's own braces. */

@@ -15,7 +15,7 @@ export class GatewayConfig extends ServiceConfig {
   @Matches(/^[a-z0-9.:[\]-]+(,[a-z0-9.:[\]-]+)*$/)
   readonly authorities: string;
 
-  /** BLAKE3 of the operator's API token; it opens `registry.tenant.created` and nothing else. */
+  /** BLAKE3 of the operator's API token; it opens `POST /v1/spans` for `registry.tenant.created` and nothing else. */
   @Matches(/^blake3:[0-9a-f]{64}$/)
   readonly operatorTokenHash: string;
 
@@ -35,6 +35,20 @@ export class GatewayConfig extends ServiceConfig {
   @Max(1_000_000)
   readonly requestsPerSecond: number = 20_000;
 
+  /** Bytes of request bodies held at once, over all clients; the next one is told to come back. */
+  @IsOptional()
+  @Type(() => Number)
+  @IsInt()
+  @Min(16_777_216)
+  readonly maxBodyBytesHeld: number = 1_073_741_824;
+
+  /** Bytes of artifacts one tenant may store. */
+  @IsOptional()
+  @Type(() => Number)
+  @IsInt()
+  @Min(1)
+  readonly artifactQuotaBytes: number = 10_737_418_240;
+
   /** Open event streams at once; the next one is told to come back. */
   @IsOptional()
   @Type(() => Number)
@@ -42,4 +56,20 @@ export class GatewayConfig extends ServiceConfig {
   @Min(1)
   @Max(100_000)
   readonly maxStreams: number = 5000;
+
+  /** A stream says something at least this often. Clients and proxies count on 15 s. */
+  @IsOptional()
+  @Type(() => Number)
+  @IsInt()
+  @Min(50)
+  @Max(60_000)
+  readonly streamHeartbeatMs: number = 15_000;
+
+  /** A stream whose client has taken nothing for so long while something waits for it is cut off; it resumes by its last id. */
+  @IsOptional()
+  @Type(() => Number)
+  @IsInt()
+  @Min(50)
+  @Max(600_000)
+  readonly streamStallMs: number = 30_000;
 }

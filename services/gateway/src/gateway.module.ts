@@ -1,15 +1,10 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { APP_FILTER } from '@nestjs/core';
-import {
-  classifyBy,
-  JetStreamModule,
-  NATS,
-  Publisher,
-  ReplyInbox,
-  type NatsConnection,
-} from '@logline/jetstream';
-import { openPool, POSTGRES_FAULTS } from '@logline/postgres';
-import { LOG, readSecretFile, type ServiceParts } from '@logline/service';
+import { classifyBy, Publisher, ReplyInbox } from '@logline/jetstream';
+import { JetStreamModule, NATS } from '@logline/jetstream/nest';
+import { openPool, POSTGRES_FAULTS, query, type Pool } from '@logline/postgres';
+import { readSecretFile, type ServiceParts } from '@logline/service';
+import type { NatsConnection } from '@nats-io/nats-core';
 import { ArtifactsController } from './artifacts/artifacts.controller.ts';
 import { AuthService } from './auth/auth.service.ts';
 import { Moves } from './auth/moves.ts';
@@ -27,14 +22,14 @@ import { Tails } from './stream/tails.ts';
 
 @Module({})
 export class GatewayModule {
-  static register(config: GatewayConfig, { log }: ServiceParts): DynamicModule {
+  static register(config: Readonly<GatewayConfig>, { log, readiness, metrics }: ServiceParts): DynamicModule {
     return {
       module: GatewayModule,
       imports: [
         JetStreamModule.register({
           url: config.natsUrl,
           user: config.natsUser,
-          password: () => readSecretFile(config.natsPasswordFile),
+          password: readSecretFile(config.natsPasswordFile),
           name: 'gateway',
           log,
           classify: classifyBy({ PostgresError: POSTGRES_FAULTS }),
@@ -51,17 +46,25 @@ export class GatewayModule {
         LogController,
       ],
       providers: [
-        { provide: LOG, useValue: log },
         { provide: GatewayConfig, useValue: config },
         {
           provide: POOL,
-          useFactory: () => openPool(readSecretFile(config.postgresUrlFile), { name: 'gateway', max: 16 }),
+          useFactory: (): Pool => {
+            const pool = openPool(readSecretFile(config.postgresUrlFile), { name: 'gateway', max: 16 });
+            readiness.add('postgresql', async () => (await query(pool, 'select 1')).length === 1 || 'odd');
+            metrics.gauge('gateway_queries_waiting', 'for a connection', () => pool.waitingCount);
+            return pool;
+          },
         },
         {
           provide: SubmitService,
           inject: [NATS, Publisher],
-          useFactory: async (nc: NatsConnection, publisher: Publisher) =>
-            new SubmitService(publisher, await ReplyInbox.open(nc, config.natsUser)),
+          useFactory: (nc: NatsConnection, publisher: Publisher): SubmitService => {
+            const submit = new SubmitService(publisher, ReplyInbox.open(nc, config.natsUser, log));
+            readiness.add('nats', async () => (await nc.rtt()) >= 0 || 'odd');
+            metrics.gauge('gateway_requests_waiting', 'for their envelope', () => submit.waiting);
+            return submit;
+          },
         },
         { provide: APP_FILTER, useClass: ProblemFilter },
         Moves,

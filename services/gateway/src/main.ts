@@ -1,9 +1,12 @@
-import { NATS } from '@logline/jetstream';
+import { NATS } from '@logline/jetstream/nest';
+import type { Pool } from '@logline/postgres';
 import { bootService } from '@logline/service';
+import type { NatsConnection } from '@nats-io/nats-core';
 import { Moves } from './auth/moves.ts';
 import { GatewayConfig, PREFIX } from './config.ts';
 import { GatewayModule } from './gateway.module.ts';
-import { MAX_BODY_BYTES } from './spans/decode-body.ts';
+import { configureHttp, FASTIFY_OPTIONS } from './http/http-server.ts';
+import { POOL } from './storage/pool.ts';
 import { StreamController } from './stream/stream.controller.ts';
 
 await bootService({
@@ -11,12 +14,14 @@ await bootService({
   prefix: PREFIX,
   config: GatewayConfig,
   module: (config, parts) => GatewayModule.register(config, parts),
-  // bodies stay bytes: what is signed is checked as it came
-  rawBodies: { maxBytes: MAX_BODY_BYTES },
+  fastify: FASTIFY_OPTIONS,
+  configure: configureHttp,
   stop: (app, { closeHttp }) => [
-    ['end streams', async () => app.get(StreamController).closeAll()],
+    // streams first: the server waits for every answer that is still being written
+    ['end streams', () => app.get(StreamController).closeAll()],
     ['http', closeHttp],
     ['stop listening', () => app.get(Moves).close()],
-    ['close', () => app.get(NATS).drain()],
+    ['nats', () => app.get<NatsConnection>(NATS).drain()],
+    ['postgresql', () => app.get<Pool>(POOL).end()],
   ],
 });

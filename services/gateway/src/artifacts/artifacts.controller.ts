@@ -1,10 +1,12 @@
-import { Controller, Get, Inject, Param, Put, Req, Res } from '@nestjs/common';
+import { Controller, Get, Inject, Put, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { blake3Hash } from '@logline/canon-sign';
 import { MAX_ARTIFACT_BYTES, PATHS } from '@logline/contracts';
 import type { Pool } from '@logline/postgres';
 import { AuthService } from '../auth/auth.service.ts';
+import { bodyOf } from '../auth/http-request.ts';
+import { GatewayConfig } from '../config.ts';
 import { GatewayError } from '../errors.ts';
+import { parseDto } from '../http/parse-dto.ts';
 import { findArtifact, storeArtifact } from '../storage/artifact.store.ts';
 import { POOL } from '../storage/pool.ts';
 import { spendNonce } from '../storage/spend-nonce.ts';
@@ -16,47 +18,43 @@ export class ArtifactsController {
   constructor(
     private readonly auth: AuthService,
     @Inject(POOL) private readonly pool: Pool,
+    @Inject(GatewayConfig) private readonly config: GatewayConfig,
   ) {}
 
   @Put(PATHS.artifact)
-  async put(
-    @Req() request: FastifyRequest,
-    @Res() reply: FastifyReply,
-    @Param() { hash }: ArtifactParam,
-  ): Promise<void> {
-    const caller = await this.auth.callerOf(request);
-    if (caller.kind !== 'token') throw new GatewayError('403_FORBIDDEN', 'the operator holds no artifacts');
-    const signature = await this.auth.signatureOf(request, caller.tenant, true);
-    const body = request.body instanceof Uint8Array ? request.body : new Uint8Array();
-    if (body.length === 0 || body.length > MAX_ARTIFACT_BYTES) {
-      throw new GatewayError('413_TOO_LARGE', `an artifact has 1 to ${MAX_ARTIFACT_BYTES} bytes`);
-    }
-    if (blake3Hash(body) !== hash)
+  async put(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    const { tenant } = await this.auth.callerOf(request, reply);
+    const signature = await this.auth.dueSignatureOf(request, tenant);
+    const { hash } = parseDto(ArtifactParam, request.params);
+    if ((request.headers['content-encoding'] ?? 'identity') !== 'identity')
+      throw new GatewayError('415_MEDIA_TYPE', 'an artifact is stored as it is: send no Content-Encoding');
+    const body = bodyOf(request);
+    if (body.length === 0) throw new GatewayError('400_BAD_REQUEST', 'an artifact has at least one byte');
+    if (body.length > MAX_ARTIFACT_BYTES)
+      throw new GatewayError('413_TOO_LARGE', `an artifact has at most ${MAX_ARTIFACT_BYTES} bytes`);
+    if (signature.payloadHash !== hash)
       throw new GatewayError('400_BAD_REQUEST', 'the body does not have this hash');
-    if (signature !== null) {
-      const { keyId, nonce, requestHash } = signature;
-      const isNew = await spendNonce(this.pool, caller.tenant, keyId, nonce, requestHash);
-      if (!isNew) throw new GatewayError('409_NONCE_REUSED', 'the nonce was spent by another request');
-    }
-    await storeArtifact(this.pool, caller.tenant, hash, body);
-    await reply
-      .status(200)
-      .header('Content-Type', 'application/json; charset=utf-8')
-      .send(JSON.stringify({ hash, size_bytes: body.length }));
+    if ((await spendNonce(this.pool, tenant, signature)) === 'of another request')
+      throw new GatewayError('409_NONCE_REUSED', 'the nonce was spent by another request');
+    const isStored = await storeArtifact(this.pool, tenant, hash, body, this.config.artifactQuotaBytes);
+    if (!isStored)
+      throw new GatewayError(
+        '413_TOO_LARGE',
+        `the tenant's artifacts would be more than ${this.config.artifactQuotaBytes} bytes`,
+      );
+    await reply.send({ hash, size_bytes: body.length });
   }
 
   @Get(PATHS.artifact)
-  async get(
-    @Req() request: FastifyRequest,
-    @Res() reply: FastifyReply,
-    @Param() { hash }: ArtifactParam,
-  ): Promise<void> {
-    const { tenant } = await this.auth.callerOf(request);
+  async get(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    const { tenant } = await this.auth.callerOf(request, reply);
+    const { hash } = parseDto(ArtifactParam, request.params);
     const bytes = await findArtifact(this.pool, tenant, hash);
     if (bytes === null) throw new GatewayError('404_NOT_FOUND', 'no such artifact, or not yours');
     await reply
       .header('Content-Type', 'application/octet-stream')
       .header('Cache-Control', 'private, max-age=31536000, immutable')
-      .send(Buffer.from(bytes));
+      .header('X-Content-Type-Options', 'nosniff')
+      .send(bytes);
   }
 }

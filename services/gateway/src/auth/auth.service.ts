@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { blake3Hash, utf8 } from '@logline/canon-sign';
 import { isName } from '@logline/contracts';
 import type { Pool } from '@logline/postgres';
@@ -12,27 +12,32 @@ import { POOL } from '../storage/pool.ts';
 import { toHttpRequest } from './http-request.ts';
 import { Moves } from './moves.ts';
 
+/** A holder of one of the tenant's API tokens. `tokenHash` is the token's BLAKE3. */
+export type TokenCaller = {
+  readonly kind: 'token';
+  readonly tenant: string;
+  readonly token: string;
+  readonly tokenHash: string;
+};
 /** Who asks, and for which tenant. */
-export type Caller =
-  | { readonly kind: 'token'; readonly tenant: string; readonly token: string }
-  | { readonly kind: 'operator'; readonly tenant: string };
+export type Caller = TokenCaller | { readonly kind: 'operator'; readonly tenant: string };
+
+/** What a route asks of the seven headers of a signed request: all of them, or those that are there to be good (protocol §7). */
+export type SignatureDemand = 'due' | 'checked when there';
 
 /** Tokens and keys remembered for a moment; a revoked one still reads for as long, and never writes: the gate knows exactly. */
 const REMEMBER_MS = 1000;
 const REMEMBERED = 10_000;
-/** A token made a moment ago may not be in the views yet: so long may its first request wait for them. */
-const VIEWS_LAG_MS = 1000;
-const MOST_WAITING = 256;
-const TOKEN_FORM = /^ApiKey (lltok_[A-Za-z0-9.-]{1,64}_[A-Za-z0-9_-]{43}|[A-Za-z0-9_.-]{20,200})$/;
+const TOKEN_FORM = /^ApiKey ([A-Za-z0-9_.-]{20,200})$/i;
 
 /** Authenticates requests in the order of protocol §7: size (the server's), API token, payload hash, signature, timestamp. */
 @Injectable()
 export class AuthService {
   private readonly authorities: ReadonlySet<string>;
   private readonly limiter: RateLimiter;
+  private readonly ratePolicy: string;
   private readonly tokens = new Map<string, { row: TokenRow; untilMs: number }>();
   private readonly keys = new Map<string, { pub: string; untilMs: number }>();
-  private waiting = 0;
 
   constructor(
     @Inject(GatewayConfig) private readonly config: GatewayConfig,
@@ -41,59 +46,76 @@ export class AuthService {
   ) {
     this.authorities = new Set(config.authorities.split(','));
     this.limiter = new RateLimiter(config.requestsPerSecond);
+    this.ratePolicy = `"default";q=${config.requestsPerSecond};w=1`;
   }
 
   /**
-   * The caller of a request, from its API token and `X-Tenant-Id`.
-   * @throws GatewayError `401_UNAUTHORIZED`, `429_RATE_LIMITED`
+   * The caller of a request, from its API token and `X-Tenant-Id`. Says in the answer's headers how much of the rate is left.
+   * @throws GatewayError `401_UNAUTHORIZED`, `429_RATE_LIMITED`, `403_FORBIDDEN` for the operator, who may only write
    */
-  async callerOf(request: FastifyRequest): Promise<Caller> {
-    const tenant = request.headers['x-tenant-id'];
-    if (typeof tenant !== 'string' || !isName(tenant)) {
-      throw new GatewayError('401_UNAUTHORIZED', 'the header X-Tenant-Id must name a tenant');
+  async callerOf(request: FastifyRequest, reply: FastifyReply): Promise<TokenCaller> {
+    const caller = await this.writerOf(request, reply);
+    if (caller.kind === 'token') return caller;
+    throw new GatewayError('403_FORBIDDEN', "the operator's token creates tenants and reads nothing of them");
+  }
+
+  /** As `callerOf`, and also the operator. @throws GatewayError `401_UNAUTHORIZED`, `429_RATE_LIMITED` */
+  async writerOf(request: FastifyRequest, reply: FastifyReply): Promise<Caller> {
+    const { tenant, tokenHash } = readCredentials(request);
+    if (tokenHash === this.config.operatorTokenHash) {
+      this.takeRate('operator', reply);
+      return { kind: 'operator', tenant };
     }
-    const hash = this.tokenHashOf(request);
-    if (hash === this.config.operatorTokenHash) return { kind: 'operator', tenant };
-    const row = await this.tokenRow(tenant, hash);
-    const isGood = row?.tenant === tenant && row.status === 'active' && (row.exp_ms ?? Infinity) > Date.now();
-    if (row === null || !isGood)
+    const row = await this.tokenRow(tenant, tokenHash);
+    if (!isGood(row))
       throw new GatewayError('401_UNAUTHORIZED', 'the API token is unknown, expired or revoked');
-    const rate = this.limiter.take(`${tenant}/${row.token_id}`, Date.now());
-    if (!rate.isAllowed) {
-      throw new GatewayError('429_RATE_LIMITED', 'too many requests with this API token', {
-        retryAfterS: rate.retryAfterS,
-      });
-    }
-    return { kind: 'token', tenant, token: row.token_id };
+    this.takeRate(`${tenant}/${row.token_id}`, reply);
+    return { kind: 'token', tenant, token: row.token_id, tokenHash };
+  }
+
+  /** Whether a token is still good: what holds a connection open asks now and then. */
+  async isActive(tenant: string, tokenHash: string): Promise<boolean> {
+    return isGood(await this.recall(tenant, tokenHash));
   }
 
   /** The verified request signature, or null where none is due and none was sent. @throws GatewayError */
   async signatureOf(
     request: FastifyRequest,
     tenant: string,
-    mustBeSigned: boolean,
+    demand: SignatureDemand,
   ): Promise<RequestSignature | null> {
     const http = toHttpRequest(request);
     checkPayloadHash(http);
-    const rules = { authorities: this.authorities, mustBeSigned, nowMs: Date.now() };
+    const rules = { authorities: this.authorities, mustBeSigned: demand === 'due', nowMs: Date.now() };
     return verifySignature(http, rules, (kid) => this.publicKeyOf(tenant, kid));
   }
 
-  private tokenHashOf(request: FastifyRequest): string {
-    const token = TOKEN_FORM.exec(request.headers.authorization ?? '')?.[1];
-    if (token === undefined) {
-      throw new GatewayError('401_UNAUTHORIZED', 'send Authorization: ApiKey <token>');
-    }
-    return blake3Hash(utf8(token));
+  /** As `signatureOf`, where it is due. @throws GatewayError */
+  async dueSignatureOf(request: FastifyRequest, tenant: string): Promise<RequestSignature> {
+    const signature = await this.signatureOf(request, tenant, 'due');
+    if (signature === null) throw new GatewayError('401_UNAUTHORIZED', 'the request must be signed');
+    return signature;
   }
 
+  private takeRate(caller: string, reply: FastifyReply): void {
+    const { isAllowed, left, retryAfterS } = this.limiter.take(caller, Date.now());
+    void reply.header('RateLimit-Policy', this.ratePolicy);
+    void reply.header('RateLimit', `"default";r=${left};t=${isAllowed ? 1 : retryAfterS}`);
+    if (!isAllowed)
+      throw new GatewayError('429_RATE_LIMITED', 'too many requests with this API token', { retryAfterS });
+  }
+
+  /** A token made a moment ago may not be in the views yet: its first request waits for them. */
   private async tokenRow(tenant: string, hash: string): Promise<TokenRow | null> {
-    const known = this.tokens.get(hash);
+    return (await this.recall(tenant, hash)) ?? this.moves.findSoon(tenant, () => this.recall(tenant, hash));
+  }
+
+  private async recall(tenant: string, hash: string): Promise<TokenRow | null> {
+    const name = `${tenant}/${hash}`;
+    const known = this.tokens.get(name);
     if (known !== undefined && known.untilMs > Date.now()) return known.row;
-    const row =
-      (await findToken(this.pool, hash)) ??
-      (await this.afterNextMove(tenant, () => findToken(this.pool, hash)));
-    if (row !== null) remember(this.tokens, hash, { row, untilMs: Date.now() + REMEMBER_MS });
+    const row = await findToken(this.pool, tenant, hash);
+    if (row !== null) remember(this.tokens, name, { row, untilMs: Date.now() + REMEMBER_MS });
     return row;
   }
 
@@ -101,28 +123,23 @@ export class AuthService {
     const name = `${tenant}/${kid}`;
     const known = this.keys.get(name);
     if (known !== undefined && known.untilMs > Date.now()) return known.pub;
-    const find = (): Promise<string | null> => findActiveKey(this.pool, tenant, kid, Date.now());
-    const pub = (await find()) ?? (await this.afterNextMove(tenant, find));
+    const pub = await this.moves.findSoon(tenant, () => findActiveKey(this.pool, tenant, kid, Date.now()));
     if (pub !== null) remember(this.keys, name, { pub, untilMs: Date.now() + REMEMBER_MS });
     return pub;
   }
+}
 
-  /** Looks again whenever the tenant's views have moved, for a moment. Few may wait at once: this is a courtesy, not a queue. */
-  private async afterNextMove<T>(tenant: string, find: () => Promise<T | null>): Promise<T | null> {
-    if (this.waiting >= MOST_WAITING) return null;
-    this.waiting += 1;
-    try {
-      const deadlineMs = Date.now() + VIEWS_LAG_MS;
-      for (let leftMs = VIEWS_LAG_MS; leftMs > 0; leftMs = deadlineMs - Date.now()) {
-        await this.moves.next(tenant, leftMs);
-        const found = await find();
-        if (found !== null) return found;
-      }
-      return null;
-    } finally {
-      this.waiting -= 1;
-    }
-  }
+function readCredentials({ headers }: FastifyRequest): { tenant: string; tokenHash: string } {
+  const tenant = headers['x-tenant-id'];
+  if (typeof tenant !== 'string' || !isName(tenant))
+    throw new GatewayError('401_UNAUTHORIZED', 'the header X-Tenant-Id must name a tenant');
+  const token = TOKEN_FORM.exec(headers.authorization ?? '')?.[1];
+  if (token === undefined) throw new GatewayError('401_UNAUTHORIZED', 'send Authorization: ApiKey <token>');
+  return { tenant, tokenHash: blake3Hash(utf8(token)) };
+}
+
+function isGood(row: TokenRow | null): row is TokenRow {
+  return row?.status === 'active' && (row.exp_ms ?? Infinity) > Date.now();
 }
 
 function remember<T>(cache: Map<string, T>, key: string, value: T): void {

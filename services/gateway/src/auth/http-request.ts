@@ -1,5 +1,11 @@
 import type { FastifyRequest } from 'fastify';
+import { blake3Hash } from '@logline/canon-sign';
 import type { HttpRequest } from '../domain/request-auth.ts';
+
+/** The body as it came, content-encoded; empty when there is none. */
+export function bodyOf({ body }: FastifyRequest): Uint8Array {
+  return body instanceof Uint8Array ? body : new Uint8Array();
+}
 
 /** What a signature covers, off the raw request: nothing decoded, nothing normalised. */
 export function toHttpRequest(request: FastifyRequest): HttpRequest {
@@ -23,6 +29,6 @@ export function toHttpRequest(request: FastifyRequest): HttpRequest {
       contentType: header('content-type'),
       contentEncoding: header('content-encoding'),
     },
-    body: request.body instanceof Uint8Array ? request.body : new Uint8Array(),
+    bodyHash: blake3Hash(bodyOf(request)),
   };
 }

@@ -1,9 +1,10 @@
 import { blake3Hash, CanonError, parseHex, requestText, utf8, verifyObject } from '@logline/canon-sign';
-import { parseInstant } from '@logline/contracts';
 import { GatewayError } from '../errors.ts';
 
 /** How far a request's `X-Timestamp` may be from the gateway's clock, either way (protocol §7). */
 export const CLOCK_TOLERANCE_MS = 120_000;
+/** Any offset is fine here: the signature covers the text as it is. */
+const RFC_3339 = /^\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})$/;
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
 /** Header bytes verbatim; what is absent is undefined. */
@@ -27,8 +28,8 @@ export type HttpRequest = {
   /** Raw, never decoded or normalised. */
   readonly target: string;
   readonly headers: SignedHeaders;
-  /** Content-encoded, as it came. */
-  readonly body: Uint8Array;
+  /** Of the body as it came, content-encoded; of no bytes when there is none. `blake3:<hex>`, also the idempotency fingerprint. */
+  readonly bodyHash: string;
 };
 
 export type AuthRules = {
@@ -47,15 +48,10 @@ export type RequestSignature = {
   readonly payloadHash: string;
 };
 
-/** The payload hash of a body, as the header and the idempotency fingerprint have it. */
-export function payloadHashOf(body: Uint8Array): string {
-  return blake3Hash(body);
-}
-
 /** @throws GatewayError `400_BAD_REQUEST` when the header is there and not the hash of the body */
-export function checkPayloadHash({ headers, body }: HttpRequest): void {
+export function checkPayloadHash({ headers, bodyHash }: HttpRequest): void {
   if (headers.payloadHash === undefined) return;
-  if (headers.payloadHash !== `blake3-256=${payloadHashOf(body).slice('blake3:'.length)}`) {
+  if (headers.payloadHash !== `blake3-256=${bodyHash.slice('blake3:'.length)}`) {
     throw new GatewayError(
       '400_BAD_REQUEST',
       'X-Payload-Hash is not blake3-256=<hex of the body as it was sent>',
@@ -91,9 +87,7 @@ export async function verifySignature(
     throw new GatewayError('401_UNAUTHORIZED', 'X-Signature-Alg must be ed25519-blake3');
   }
   if (!UUID.test(nonce)) throw new GatewayError('400_BAD_REQUEST', 'X-Nonce must be a UUID');
-  if (idempotencyKey.length > 255) {
-    throw new GatewayError('400_BAD_REQUEST', 'Idempotency-Key is longer than 255 characters');
-  }
+  checkIdempotencyKey(idempotencyKey);
   if (!rules.authorities.has(request.authority)) {
     throw new GatewayError(
       '401_UNAUTHORIZED',
@@ -114,13 +108,19 @@ export async function verifySignature(
     nonce,
     idempotencyKey,
     requestHash: blake3Hash(utf8(text)),
-    payloadHash: payloadHashOf(request.body),
+    payloadHash: request.bodyHash,
   };
 }
 
-function textOf({ method, authority, target, headers, body }: HttpRequest): string {
+/** @throws GatewayError `400_BAD_REQUEST` for an empty or overlong one, or one that is not the same bytes in every language */
+export function checkIdempotencyKey(key: string): void {
+  if (!/^[\x20-\x7e]{1,255}$/.test(key))
+    throw new GatewayError('400_BAD_REQUEST', 'Idempotency-Key must have 1 to 255 printable ASCII characters');
+}
+
+function textOf({ method, authority, target, headers, bodyHash }: HttpRequest): string {
   const { tenant, alg, keyId, timestamp, nonce, idempotencyKey, contentType, contentEncoding } = headers;
-  const payloadHash = payloadHashOf(body).slice('blake3:'.length);
+  const payloadHash = bodyHash.slice('blake3:'.length);
   const given = { tenant, alg, keyId, timestamp, nonce, idempotencyKey, contentType, contentEncoding };
   try {
     return requestText({ method, authority, target, ...given, payloadHash });
@@ -140,7 +140,7 @@ function isSigned(text: string, signature: string, publicKey: string): boolean {
 }
 
 function checkTimestamp(timestamp: string, nowMs: number): void {
-  const ms = parseInstant(timestamp) ?? Date.parse(timestamp);
+  const ms = RFC_3339.test(timestamp) ? Date.parse(timestamp) : Number.NaN;
   if (Number.isNaN(ms)) throw new GatewayError('400_BAD_REQUEST', 'X-Timestamp must be RFC 3339');
   if (Math.abs(ms - nowMs) > CLOCK_TOLERANCE_MS) {
     throw new GatewayError(

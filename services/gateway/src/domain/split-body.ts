@@ -1,4 +1,4 @@
-import { canonicalBytes, CanonError, parseStrict, type JsonValue } from '@logline/canon-sign';
+import { canonicalBytes, CanonError, MAX_DEPTH, parseStrict, type JsonValue } from '@logline/canon-sign';
 import { MAX_REQUEST_SPANS } from '@logline/contracts';
 import { GatewayError } from '../errors.ts';
 
@@ -15,7 +15,9 @@ export type BodyForm = 'json' | 'ndjson';
  * @see protocol §2, §8
  */
 export function splitBody(body: Uint8Array, form: BodyForm): readonly Uint8Array[] {
-  const values = form === 'ndjson' ? parseLines(body) : parseDocument(body);
+  const document = form === 'ndjson' ? parseLines(body) : parseDocument(body);
+  const isArrayed = isArray(document);
+  const values = isArrayed ? document : [document];
   if (values.length === 0)
     throw new GatewayError('400_BAD_REQUEST', 'no span in the body: send at least one');
   if (values.length > MAX_REQUEST_SPANS) {
@@ -24,12 +26,12 @@ export function splitBody(body: Uint8Array, form: BodyForm): readonly Uint8Array
       `${values.length} spans in one request: send at most ${MAX_REQUEST_SPANS}`,
     );
   }
-  return values.map((value) => canonicalBytes(value));
+  return values.map((value, i) => attempt(isArrayed ? `/${i}` : '', () => canonicalBytes(value)));
 }
 
-function parseDocument(body: Uint8Array): readonly JsonValue[] {
-  const value = parse(body, '');
-  return isArray(value) ? value : [value];
+function parseDocument(body: Uint8Array): JsonValue {
+  // an array of spans is one level deeper than its spans, whose own depth canonicalBytes looks at
+  return attempt('', () => parseStrict(body, { maxDepth: MAX_DEPTH + 1 }));
 }
 
 function parseLines(body: Uint8Array): readonly JsonValue[] {
@@ -38,25 +40,23 @@ function parseLines(body: Uint8Array): readonly JsonValue[] {
     const feed = body.indexOf(LINE_FEED, start);
     const end = feed < 0 ? body.length : feed;
     if (values.length > MAX_REQUEST_SPANS) break;
-    values.push(parse(body.subarray(start, end), `/${values.length}`));
+    values.push(attempt(`/${values.length}`, () => parseStrict(body.subarray(start, end))));
     start = end + 1;
   }
   return values;
 }
 
-function parse(bytes: Uint8Array, prefix: string): JsonValue {
+function attempt<T>(prefix: string, read: () => T): T {
   try {
-    return parseStrict(bytes);
+    return read();
   } catch (cause) {
     if (!(cause instanceof CanonError)) throw cause;
-    const pointer = `${prefix}${cause.pointer ?? ''}`;
+    const { message } = cause;
+    const details = [{ pointer: `${prefix}${cause.pointer ?? ''}`, message }];
     throw new GatewayError(
       '400_BAD_REQUEST',
-      `the body is not JSON of the canonical profile: ${cause.message}`,
-      {
-        cause,
-        details: [{ pointer, message: cause.message }],
-      },
+      `the body is not JSON of the canonical profile: ${message}`,
+      { cause, details },
     );
   }
 }

@@ -12,7 +12,7 @@ export class Artifacts extends Migration {
     );
     this.addSql('create index request_nonce_expiry on request_nonce (expires_at)');
     this.addSql(
-      'create table stream_ticket (hash text primary key, tenant text not null, expires_at timestamptz not null)',
+      'create table stream_ticket (hash text primary key, tenant text not null, token_hash text not null, expires_at timestamptz not null)',
     );
   }
 }

@@ -8,6 +8,7 @@ import {
   proveInclusion,
   tileReader,
   tilesOfNodes,
+  type TileId,
 } from '@logline/tlog';
 import { findReceiptParts, findTile } from '../storage/log-views.ts';
 
@@ -17,14 +18,16 @@ export async function remakeReceipt(pool: Pool, tenant: string, id: string): Pro
   if (parts === null) return null;
   const index = BigInt(parts.index);
   const size = BigInt(parts.size);
+  const wanted = tilesOfNodes(inclusionNodes(index, size), size);
+  const found = await Promise.all(
+    wanted.map(async (tile) => [formatTilePath(tile), await findTile(pool, tenant, tile)] as const),
+  );
   const tiles = new Map<string, Uint8Array>();
-  for (const tile of tilesOfNodes(inclusionNodes(index, size), size)) {
-    const hashes = await findTile(pool, tenant, tile);
+  for (const [path, hashes] of found) {
     if (hashes === null) return null;
-    tiles.set(formatTilePath(tile), hashes);
+    tiles.set(path, hashes);
   }
-  const readTile = (tile: Parameters<typeof formatTilePath>[0]): Uint8Array =>
-    tiles.get(formatTilePath(tile)) ?? new Uint8Array();
+  const readTile = (tile: TileId): Uint8Array => tiles.get(formatTilePath(tile)) ?? new Uint8Array();
   const hashes = proveInclusion(index, size, tileReader(size, readTile));
   return {
     ts: formatInstant(parts.logTimeMs),

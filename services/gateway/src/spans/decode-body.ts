@@ -1,7 +1,5 @@
 import { promisify } from 'node:util';
 import { zstdDecompress } from 'node:zlib';
-import { MAX_REQUEST_SPANS } from '@logline/contracts';
-import { MAX_SPAN_BYTES } from '@logline/canon-sign';
 import type { BodyForm } from '../domain/split-body.ts';
 import { GatewayError } from '../errors.ts';
 
@@ -27,7 +25,7 @@ export async function decodeBody(body: Uint8Array, contentEncoding: string | und
   if (encoding !== 'zstd') throw new GatewayError('415_MEDIA_TYPE', 'Content-Encoding may be zstd or absent');
   try {
     return await inflate(body, {
-      maxOutputLength: Math.min(MAX_BODY_BYTES, MAX_REQUEST_SPANS * (MAX_SPAN_BYTES + 1)),
+      maxOutputLength: MAX_BODY_BYTES,
     });
   } catch (cause) {
     const isTooLarge = cause instanceof Error && 'code' in cause && cause.code === 'ERR_BUFFER_TOO_LARGE';

@@ -1,14 +1,14 @@
 import { Controller, Inject, Post, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { MAX_SPAN_BYTES } from '@logline/canon-sign';
+import { blake3Hash, MAX_SPAN_BYTES } from '@logline/canon-sign';
 import { PATHS, type Ack } from '@logline/contracts';
 import { AuthService, type Caller } from '../auth/auth.service.ts';
+import { bodyOf } from '../auth/http-request.ts';
 import { GatewayConfig } from '../config.ts';
 import { languageOf } from '../domain/language.ts';
-import { payloadHashOf, type RequestSignature } from '../domain/request-auth.ts';
+import { checkIdempotencyKey, type RequestSignature } from '../domain/request-auth.ts';
 import { splitBody } from '../domain/split-body.ts';
 import { GatewayError } from '../errors.ts';
-import { traceOf } from '../problem/trace.ts';
 import { decodeBody, formOf } from './decode-body.ts';
 import { SubmitService, type Submission } from './submit.service.ts';
 import { tooLargeAck, unknownAck } from './unanswered.ts';
@@ -24,16 +24,15 @@ export class SpansController {
 
   @Post(PATHS.spans)
   async append(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    const trace = traceOf(request);
-    const caller = await this.auth.callerOf(request);
-    const signature = await this.auth.signatureOf(request, caller.tenant, false);
-    const form = formOf(request.headers['content-type']);
-    const body = await decodeBody(bodyOf(request), request.headers['content-encoding']);
-    const bodies = splitBody(body, form);
-    const acks = await this.acksOf(bodies, {
+    const { headers, id: trace } = request;
+    const caller = await this.auth.writerOf(request, reply);
+    const signature = await this.auth.signatureOf(request, caller.tenant, 'checked when there');
+    const form = formOf(headers['content-type']);
+    const body = await decodeBody(bodyOf(request), headers['content-encoding']);
+    const acks = await this.acksOf(splitBody(body, form), {
       tenant: caller.tenant,
       trace,
-      language: languageOf(request.headers['accept-language']),
+      language: languageOf(headers['accept-language']),
       caller: toEnvelopeCaller(caller, signature, request),
       waitMs: this.config.waitMs,
     });
@@ -50,6 +49,7 @@ export class SpansController {
     );
   }
 
+  /** A span that no log could hold is answered here; the others go on without it. */
   private async acksOf(
     bodies: readonly Uint8Array[],
     submission: Omit<Submission, 'bodies'>,
@@ -70,31 +70,27 @@ function toEnvelopeCaller(
   request: FastifyRequest,
 ): Submission['caller'] {
   if (caller.kind === 'operator') return { kind: 'operator' };
-  const idempotencyKey = idempotencyKeyOf(request);
+  if (signature !== null) {
+    const { keyId, nonce, requestHash, idempotencyKey, payloadHash } = signature;
+    return {
+      kind: 'token',
+      token: caller.token,
+      key: keyId,
+      nonce,
+      request_hash: requestHash,
+      idempotency_key: idempotencyKey,
+      payload_hash: payloadHash,
+    };
+  }
+  const key = request.headers['idempotency-key']?.toString();
+  if (key === undefined) return { kind: 'token', token: caller.token };
+  checkIdempotencyKey(key);
   return {
     kind: 'token',
     token: caller.token,
-    ...(signature === null
-      ? {}
-      : { key: signature.keyId, nonce: signature.nonce, request_hash: signature.requestHash }),
-    ...(idempotencyKey === undefined
-      ? {}
-      : { idempotency_key: idempotencyKey, payload_hash: payloadHashOf(bodyOf(request)) }),
+    idempotency_key: key,
+    payload_hash: blake3Hash(bodyOf(request)),
   };
-}
-
-/** @throws GatewayError `400_BAD_REQUEST` for an empty or overlong one */
-function idempotencyKeyOf(request: FastifyRequest): string | undefined {
-  const key = request.headers['idempotency-key'];
-  if (key === undefined) return undefined;
-  if (typeof key !== 'string' || key === '' || key.length > 255) {
-    throw new GatewayError('400_BAD_REQUEST', 'Idempotency-Key must have 1 to 255 characters');
-  }
-  return key;
-}
-
-function bodyOf(request: FastifyRequest): Uint8Array {
-  return request.body instanceof Uint8Array ? request.body : new Uint8Array();
 }
 
 async function answer(reply: FastifyReply, acks: readonly Ack[]): Promise<void> {
@@ -102,9 +98,15 @@ async function answer(reply: FastifyReply, acks: readonly Ack[]): Promise<void> 
   const status = acks.length === 1 ? (statuses[0] ?? 500) : statuses.every((one) => one === 200) ? 200 : 207;
   if (acks.every((ack) => ack.status === 'ok' && ack.replayed === true))
     void reply.header('Idempotency-Replayed', 'true');
-  if (status === 503 || status === 429) void reply.header('Retry-After', '1');
+  if (statuses.some((one) => one === 503 || one === 429)) void reply.header('Retry-After', '1');
+  // of the 409s only a twin in flight is worth another try (facts: api-sdk-cli §1)
+  if (status === 409) void reply.header('X-Should-Retry', String(isInFlight(acks[0])));
   await reply
     .status(status)
     .header('Content-Type', 'application/json; charset=utf-8')
     .send(JSON.stringify(acks));
+}
+
+function isInFlight(ack: Ack | undefined): boolean {
+  return ack?.status === 'invalid' && ack.reason === 'in_flight';
 }

@@ -1,21 +1,20 @@
 import { query, type Pool } from '@logline/postgres';
 
 export type TokenRow = {
-  readonly tenant: string;
   readonly token_id: string;
-  readonly scopes: readonly string[];
   readonly exp_ms: number | null;
   readonly status: string;
 };
 
-/** The API token with this hash, whatever its status; null when no fact created one. */
-export async function findToken(pool: Pool, hash: string): Promise<TokenRow | null> {
-  const [row] = await query<Omit<TokenRow, 'exp_ms'> & { exp_ms: string | null }>(
+/** The tenant's API token with this hash, whatever its status; null when no fact created one. */
+export async function findToken(pool: Pool, tenant: string, hash: string): Promise<TokenRow | null> {
+  const [row] = await query<TokenRow>(
     pool,
-    'select tenant, token_id, scopes, exp_ms, status from views.api_token where hash = $1',
-    [hash],
+    `select token_id, exp_ms, status from views.api_token where tenant = $1 and hash = $2
+     order by status = 'active' desc, exp_ms desc nulls first limit 1`,
+    [tenant, hash],
   );
-  return row === undefined ? null : { ...row, exp_ms: row.exp_ms === null ? null : Number(row.exp_ms) };
+  return row ?? null;
 }
 
 /** Public key (64 hex) of an active, unexpired key of the tenant; null when there is none. */

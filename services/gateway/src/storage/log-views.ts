@@ -14,7 +14,6 @@ export async function newestCheckpoint(pool: Pool, tenant: string): Promise<stri
 export type ReceiptRow = {
   readonly index: number;
   readonly bytes: Uint8Array;
-  readonly leaf: Uint8Array;
   readonly logTimeMs: number;
   readonly signature: string;
   readonly origin: string;
@@ -25,34 +24,15 @@ export type ReceiptRow = {
 
 /** All that a receipt is made of but the proof; null while the views do not hold the span or the checkpoint that covers it. */
 export async function findReceiptParts(pool: Pool, tenant: string, id: string): Promise<ReceiptRow | null> {
-  const [row] = await query<{
-    idx: string;
-    bytes: Uint8Array;
-    leaf: Uint8Array;
-    log_time_ms: string;
-    receipt_signature: string;
-    origin: string;
-    size: string;
-    note: string;
-  }>(
+  const [row] = await query<ReceiptRow>(
     pool,
-    `select s.idx, s.bytes, s.leaf, s.log_time_ms, s.receipt_signature, l.origin, c.size, c.note
+    `select s.idx as index, s.bytes, s.log_time_ms as "logTimeMs", s.receipt_signature as signature, l.origin, c.size, c.note as checkpoint
      from views.span s join views.log l using (tenant)
      cross join lateral (select size, note from views.checkpoint where tenant = $1 and size > s.idx order by size limit 1) c
      where s.tenant = $1 and s.this = $2`,
     [tenant, id],
   );
-  if (row === undefined) return null;
-  return {
-    index: Number(row.idx),
-    bytes: row.bytes,
-    leaf: row.leaf,
-    logTimeMs: Number(row.log_time_ms),
-    signature: row.receipt_signature,
-    origin: row.origin,
-    size: Number(row.size),
-    checkpoint: row.note,
-  };
+  return row ?? null;
 }
 
 /**

@@ -1,13 +1,13 @@
 import { query, type Pool } from '@logline/postgres';
 
-/** A span as the views hold it; `bytes` are the exact canonical bytes. */
+/** A span as the views hold it; `text` is its exact canonical text. */
 export type SpanRow = {
   readonly index: number;
   readonly intent: string;
   readonly subject: string;
-  readonly bytes: Uint8Array;
+  readonly logTimeMs: number;
+  readonly text: string;
 };
-type Row = { idx: string; intent: string; subject: string; bytes: Uint8Array };
 
 export type SpanFilter = {
   readonly tenant: string;
@@ -17,51 +17,83 @@ export type SpanFilter = {
   /** Behind this log index, and before that one. */
   readonly after: number;
   readonly before: number;
-  readonly sinceMs?: number | undefined;
   readonly limit: number;
+  /** Bytes of spans after which the page ends, however many are asked for; one span always fits. */
+  readonly maxBytes: number;
 };
+
+/** `hasMore`: at least one more span matches behind the last row. */
+export type SpanPage = { readonly rows: readonly SpanRow[]; readonly hasMore: boolean };
 
 /** How many entries of the tenant's log the views hold. */
 export async function viewSize(pool: Pool, tenant: string): Promise<number> {
-  const [row] = await query<{ size: string }>(pool, 'select size from views.log where tenant = $1', [tenant]);
-  return Number(row?.size ?? 0);
+  const [row] = await query<{ size: number }>(pool, 'select size from views.log where tenant = $1', [tenant]);
+  return row?.size ?? 0;
 }
 
-/** Oldest first. */
-export async function findSpans(pool: Pool, filter: SpanFilter): Promise<readonly SpanRow[]> {
-  const family = filter.intent?.endsWith('.*') === true ? `${escapeLike(filter.intent.slice(0, -1))}%` : null;
-  const exact = family === null && filter.intent !== '*' ? (filter.intent ?? null) : null;
-  const rows = await query<Row>(
+/** Oldest first. Sizes are known without reading the spans, so a page costs no more than it holds. */
+const FIND_SPANS = `
+  with page as (
+    select idx, intent, subject, log_time_ms, bytes from views.span
+    where tenant = $1 and idx > $2 and idx < $3
+      and ($4::text is null or subject = $4) and ($5::text is null or intent = $5) and ($6::text is null or intent like $6)
+    order by idx limit $7::int + 1),
+  sized as (
+    select *, row_number() over by_index as nth, sum(octet_length(bytes)) over by_index - octet_length(bytes) as bytes_before
+    from page window by_index as (order by idx))
+  select idx as index, intent, subject, log_time_ms as "logTimeMs", convert_from(bytes, 'UTF8') as text, (select count(*) from page) as found
+  from sized where nth <= $7 and bytes_before < $8 order by idx`;
+
+export async function findSpans(pool: Pool, filter: SpanFilter): Promise<SpanPage> {
+  const { tenant, subject, intent, after, before, limit, maxBytes } = filter;
+  const family = intent?.endsWith('.*') === true ? `${escapeLike(intent.slice(0, -1))}%` : null;
+  const exact = family === null && intent !== '*' ? (intent ?? null) : null;
+  const rows = await query<SpanRow & { found: number }>(pool, { name: 'find-spans', text: FIND_SPANS }, [
+    tenant,
+    after,
+    before,
+    subject ?? null,
+    exact,
+    family,
+    limit,
+    maxBytes,
+  ]);
+  return { rows, hasMore: rows.length < (rows[0]?.found ?? 0) };
+}
+
+/**
+ * The log index of the first span whose log time is not before `sinceMs`, or `size` when all are. Log time never goes
+ * backwards, so halving finds it, in one statement.
+ */
+export async function firstSince(
+  pool: Pool,
+  tenant: string,
+  size: number,
+  sinceMs: number,
+): Promise<number> {
+  const [row] = await query<{ low: number }>(
     pool,
-    `select idx, intent, subject, bytes from views.span
-     where tenant = $1 and idx > $2 and idx < $3
-       and ($4::text is null or subject = $4) and ($5::text is null or intent = $5) and ($6::text is null or intent like $6)
-       and ($7::bigint is null or log_time_ms >= $7)
-     order by idx limit $8`,
-    [
-      filter.tenant,
-      filter.after,
-      filter.before,
-      filter.subject ?? null,
-      exact,
-      family,
-      filter.sinceMs ?? null,
-      filter.limit,
-    ],
+    `with recursive search(low, high) as (
+       select 0::bigint, $2::bigint
+       union all
+       select case when log_time_ms < $3 then middle + 1 else low end, case when log_time_ms < $3 then high else middle end
+       from search cross join lateral (select (low + high) / 2 as middle) halved
+       join views.span on tenant = $1 and idx = middle
+       where low < high)
+     select low from search where low >= high`,
+    [tenant, size, sinceMs],
   );
-  return rows.map(({ idx, ...row }) => ({ ...row, index: Number(idx) }));
+  return row?.low ?? size;
 }
 
 /** The span with this id; null when the tenant has none. */
-export async function findSpan(pool: Pool, tenant: string, id: string): Promise<SpanRow | null> {
-  const [row] = await query<Row>(
+export async function findSpan(pool: Pool, tenant: string, id: string): Promise<string | null> {
+  const [row] = await query<{ text: string }>(
     pool,
-    'select idx, intent, subject, bytes from views.span where tenant = $1 and this = $2',
+    "select convert_from(bytes, 'UTF8') as text from views.span where tenant = $1 and this = $2",
     [tenant, id],
   );
-  return row === undefined
-    ? null
-    : { index: Number(row.idx), intent: row.intent, subject: row.subject, bytes: row.bytes };
+  return row?.text ?? null;
 }
 
 function escapeLike(text: string): string {

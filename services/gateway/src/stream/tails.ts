@@ -1,47 +1,60 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
-import type { Logger } from 'pino';
 import type { Pool } from '@logline/postgres';
-import { LOG } from '@logline/service';
+import { LOG, type Log } from '@logline/service';
 import { Moves } from '../auth/moves.ts';
 import { POOL } from '../storage/pool.ts';
 import { TenantTail } from './tail.ts';
 
-/** One tail for each tenant that somebody watches. */
+const RETRY_MS = 1000;
+
+/** A tail while somebody watches it. */
+export type WatchedTail = { readonly tail: TenantTail; readonly release: () => void };
+
+/** One tail for each tenant that somebody watches, kept as long as that. */
 @Injectable()
 export class Tails implements OnModuleInit {
-  private readonly tails = new Map<string, Promise<TenantTail>>();
+  private readonly watched = new Map<string, { readonly tail: TenantTail; watchers: number }>();
 
   constructor(
     @Inject(POOL) private readonly pool: Pool,
     private readonly moves: Moves,
-    @Inject(LOG) private readonly log: Logger,
+    @Inject(LOG) private readonly log: Log,
   ) {}
 
   onModuleInit(): void {
-    this.moves.subscribe((tenant) => void this.refresh(tenant));
+    this.moves.subscribe((tenant) => {
+      for (const name of tenant === null ? this.watched.keys() : [tenant]) void this.refresh(name);
+    });
   }
 
-  async of(tenant: string): Promise<TenantTail> {
-    let tail = this.tails.get(tenant);
-    if (tail === undefined) {
-      tail = TenantTail.open(this.pool, tenant);
-      this.tails.set(tenant, tail);
-      tail.catch(() => this.tails.delete(tenant));
+  /** The tenant's tail, read up to now. Release it. @throws PostgresError */
+  async watch(tenant: string): Promise<WatchedTail> {
+    const entry = this.watched.get(tenant) ?? { tail: new TenantTail(this.pool, tenant), watchers: 0 };
+    // counted before anything is awaited, so that nobody lets it go meanwhile
+    this.watched.set(tenant, entry);
+    entry.watchers += 1;
+    let isHeld = true;
+    const release = (): void => {
+      if (!isHeld) return;
+      isHeld = false;
+      entry.watchers -= 1;
+      if (entry.watchers === 0) this.watched.delete(tenant);
+    };
+    try {
+      await entry.tail.refresh();
+    } catch (error) {
+      release();
+      throw error;
     }
-    return tail;
+    return { tail: entry.tail, release };
   }
 
-  private async refresh(tenant: string | null): Promise<void> {
-    for (const [name, opening] of this.tails) {
-      if (tenant !== null && tenant !== name) continue;
-      try {
-        const tail = await opening;
-        // nobody watches any more: let it go, the next watcher opens a new one
-        if (tail.isWatched) await tail.refresh();
-        else this.tails.delete(name);
-      } catch (error) {
-        this.log.warn({ err: error, tenant: name }, 'a tail could not be read; the next move tries again');
-      }
+  private async refresh(tenant: string): Promise<void> {
+    try {
+      await this.watched.get(tenant)?.tail.refresh();
+    } catch (error) {
+      this.log.warn({ err: error, tenant }, 'a tail could not be read; it is tried again');
+      setTimeout(() => void this.refresh(tenant), RETRY_MS).unref();
     }
   }
 }
