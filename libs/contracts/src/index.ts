@@ -127,6 +127,7 @@ export {
 export { MAX_PROOF_MS, Proof, PROOF_INTENTS, type ProofIntent } from './proof.ts';
 export { Receipt } from './receipt.ts';
 export { ENTITY_TYPES, Span, type UnsignedSpan } from './span.ts';
+export { splitRequest, type RequestPart } from './split-request.ts';
 export { CONSUMERS, FIRST_PARTITION, GATE_BUCKET, STREAMS, type StreamName } from './streams.ts';
 export {
   acceptPartition,

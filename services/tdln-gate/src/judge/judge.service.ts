@@ -1,11 +1,16 @@
 import type { LocalSigner } from '@logline/canon-sign';
-import type { AcceptRequest, Envelope, SubmitEnvelope, SubmitRequest } from '@logline/contracts';
+import {
+  splitRequest,
+  type AcceptRequest,
+  type Envelope,
+  type SubmitEnvelope,
+  type SubmitRequest,
+} from '@logline/contracts';
 import type { Coalescer } from '@logline/jetstream';
 import type { Log } from '@logline/service';
 import { toUnavailable, type OperatorKey, type TenantKnowledge } from '@logline/tdln';
 import { judgeRequest, type Judgement, type PositionedAck } from '../domain/judge-request.ts';
 import { senderOf } from '../domain/sender.ts';
-import { splitRequest } from '../domain/split-request.ts';
 import type { JudgeMetrics } from './judge-metrics.ts';
 
 export type JudgeParts = {

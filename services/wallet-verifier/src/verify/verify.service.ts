@@ -1,5 +1,11 @@
 import type { LocalSigner } from '@logline/canon-sign';
-import type { AcceptEnvelope, AcceptRequest, AckReply, Envelope } from '@logline/contracts';
+import {
+  splitRequest,
+  type AcceptEnvelope,
+  type AcceptRequest,
+  type AckReply,
+  type Envelope,
+} from '@logline/contracts';
 import type { Coalescer } from '@logline/jetstream';
 import type { Counter, Log } from '@logline/service';
 import { toUnavailable, type TenantKnowledge } from '@logline/tdln';
@@ -53,7 +59,9 @@ export class VerifyService {
     const verified = verifyRequest({ request, bodies, knowledge: known.of(tenant), signer, nowMs: nowMs() });
     if (verified.allowed > 0) verdicts.inc({ outcome: 'allowed' }, verified.allowed);
     if (verified.denied > 0) verdicts.inc({ outcome: 'denied' }, verified.denied);
-    await this.#parts.toLedger.add(verified.request, verified.bodies);
+    // added together, so that nothing comes between the parts of one request
+    const parts = splitRequest(verified.request, verified.bodies);
+    await Promise.all(parts.map((part) => this.#parts.toLedger.add(part.request, part.bodies)));
   }
 
   /** The gate may know facts that have not reached this process; its proofs would be denied for want of them. */
