@@ -21,15 +21,11 @@ export class RunnerConfig extends ServiceConfig {
 
   /** Its own id, as `registry.runner.add` names it. */
   @Matches(ID, { message: 'must be a runner id' })
-  readonly runner: string;
-
-  /** Kid of the tenant's root key. */
-  @Matches(ID, { message: 'must be a key id' })
-  readonly rootKid: string;
+  readonly runnerId: string;
 
   /** Public half of the tenant's root key: the log must begin with it. */
   @Matches(/^[0-9a-f]{64}$/, { message: 'must be a public key of 64 hex digits' })
-  readonly rootPub: string;
+  readonly rootKey: string;
 
   /** Verifier key of the tenant's log (`<origin>+<id>+<key>`): only its checkpoints and receipts count. */
   @Matches(/^[^\s+]{1,256}\+[0-9a-f]{8}\+[A-Za-z0-9+/=]{20,200}$/, { message: 'must be a verifier key <origin>+<id>+<key>' })
@@ -70,7 +66,7 @@ export class RunnerConfig extends ServiceConfig {
   /** Shown as `node` in run states. */
   @IsOptional()
   @Matches(/^[!-~]{1,256}$/, { message: 'must be printable, without spaces' })
-  readonly node: string = hostname();
+  readonly nodeName: string = hostname();
 
   /** Static busybox on the engine's host, lent to images without /bin/sh for secrets by stdin. */
   @IsOptional()

@@ -20,7 +20,7 @@ export class RunnerModule {
               url: config.natsUrl,
               user: config.natsUser,
               password: readSecretFile(config.natsPasswordFile),
-              name: `runner ${config.runner}`,
+              name: `runner ${config.runnerId}`,
               log,
             });
             const runner = await Runner.open({

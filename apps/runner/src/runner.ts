@@ -1,4 +1,3 @@
-import { hostname } from 'node:os';
 import { parseHex, type LocalSigner } from '@logline/canon-sign';
 import { submitReport, type RunnerAllowance } from '@logline/contracts';
 import { FactSubmitter, ReplyInbox } from '@logline/jetstream';
@@ -49,12 +48,12 @@ export class Runner {
   /** @throws RunnerError, TargetError: the journal, the log or the secrets directory cannot be worked with */
   static async open(parts: RunnerParts): Promise<Runner> {
     const { config, nc, signer, hpke, log } = parts;
-    const { tenant, runner, provider, natsUser } = config;
-    const pins: Pins = { tenant, root: { kid: config.rootKid, pub: config.rootPub }, logKey: parseVkey(config.logKey) };
+    const { tenant, runnerId: runner, provider, natsUser } = config;
+    const pins: Pins = { tenant, rootKey: config.rootKey, logKey: parseVkey(config.logKey) };
     const secretFiles = await SecretFiles.open(config.secretsDir);
     const target = new DockerTarget({ socketPath: config.engineSocket, provider, secretFiles, lentShellPath: config.lentShell });
     const memory = await Memory.open({ directory: config.journalDir, runner, pins });
-    const self = { runner, provider, node: config.node || hostname() };
+    const self = { runner, provider, node: config.nodeName };
     const own = { runner, provider, tenant, allow: toAllowance(config) };
     const fetch = artifactFetcher({ gatewayUrl: config.gatewayUrl, tenant, token: parts.apiToken });
     const steps = new Steps({ memory, target, secretFiles, own, hpkePrivateKey: hpke.privateKey, fetch, log });
@@ -91,7 +90,7 @@ export class Runner {
   readonly checks: Readonly<Record<string, () => true | string>> = {
     log: () => this.#follower.isHealthy || 'the log is not being read',
     engine: () => this.#reconciler.isReachable || 'the engine does not answer',
-    registered: () => this.memory.state.log.knowledge.runners.get(this.#parts.config.runner)?.status === 'active' || 'not added by registry.runner.add',
+    registered: () => this.memory.state.log.knowledge.runners.get(this.#parts.config.runnerId)?.status === 'active' || 'not added by registry.runner.add',
   };
 
   /** Containers stay as they are, and are found again. */
@@ -107,14 +106,15 @@ export class Runner {
   #registrationFault(): string | null {
     const { config, signer, hpke } = this.#parts;
     const { runners, keys } = this.memory.state.log.knowledge;
-    const entry = runners.get(config.runner);
+    const entry = runners.get(config.runnerId);
     if (entry === undefined) return null; // it may yet be added
     const pub = keys.get(entry.kid)?.pub ?? '';
-    if (entry.kid !== signer.kid || !Buffer.from(signer.publicKey).equals(parseHex(pub))) return `the log names another key for the runner ${config.runner} than ${signer.kid}`;
-    return entry.hpkePub === hpke.publicKey ? null : `the log names another HPKE key for the runner ${config.runner}`;
+    if (entry.kid !== signer.kid || !Buffer.from(signer.publicKey).equals(parseHex(pub))) return `the log names another key for the runner ${config.runnerId} than ${signer.kid}`;
+    return entry.hpkePub === hpke.publicKey ? null : `the log names another HPKE key for the runner ${config.runnerId}`;
   }
 }
 
-function toAllowance(config: Readonly<RunnerConfig>): RunnerAllowance {
+/** What manifests may ask for here; a registration says the same to the planner. */
+export function toAllowance(config: Readonly<RunnerConfig>): RunnerAllowance {
   return { privileged: config.allowPrivileged, root_user: config.allowRootUser, cap_add: config.allowCapAdd?.split(',') ?? [] };
 }

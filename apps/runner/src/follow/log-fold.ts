@@ -1,13 +1,14 @@
-import { blake3Hash, formatHex, type JsonValue, parseStrict } from '@logline/canon-sign';
-import { checkerOf, Span, type FactPlace } from '@logline/contracts';
+import { formatHex, type JsonValue, parseStrict } from '@logline/canon-sign';
+import { checkerOf, type FactPlace, Span, TenantCreated } from '@logline/contracts';
 import { emptyKnowledge, fold, type Knowledge, parseSnapshot, snapshotOf, verifyFact } from '@logline/tdln';
-import { appendLeaf, type Edge, emptyEdge, formatEdge, leafHash, parseEdge, rootOf, verifyCheckpoint, type Vkey } from '@logline/tlog';
+import { appendLeaf, type Edge, emptyEdge, formatEdge, leafHash, parseEdge, parseVkey, rootOf, verifyCheckpoint, type Vkey } from '@logline/tlog';
 import { RunnerError } from '../errors.ts';
 
 /** What a runner trusts without proof: from its own configuration, never from the wire. */
 export type Pins = {
   readonly tenant: string;
-  readonly root: { readonly kid: string; readonly pub: string };
+  /** Public key, 64 hex: the tenant must have been born with it. */
+  readonly rootKey: string;
   readonly logKey: Vkey;
 };
 
@@ -18,9 +19,10 @@ export type ReadFact = {
   readonly sequence: number;
 };
 /** A fact that the runner has verified for itself. */
-export type VerifiedFact = { readonly span: Span; readonly index: number; readonly timeMs: number; readonly trace: string; readonly hash: string };
+export type VerifiedFact = { readonly span: Span; readonly index: number; readonly timeMs: number; readonly trace: string };
 
 const spanChecker = checkerOf(Span);
+const birthChecker = checkerOf(TenantCreated);
 
 /**
  * The runner's own reading of its tenant's log. Facts count only once a checkpoint signed by the pinned log key covers them, and
@@ -101,13 +103,21 @@ export class LogFold {
     return edge;
   }
 
+  #checkBirth({ intent, payload }: Span): void {
+    const isBirth = intent === 'registry.tenant.created' && birthChecker.check(payload);
+    if (!isBirth || payload.root.pub !== this.#pins.rootKey) throw mismatch('it does not begin with the root key that is pinned');
+    const logKey = parseVkey(payload.log_key);
+    if (logKey.keyId !== this.#pins.logKey.keyId || payload.origin !== this.#pins.logKey.name) throw mismatch('it names another log key than the one pinned');
+  }
+
   #admit({ bytes, place }: ReadFact): VerifiedFact {
     const { index, timeMs, trace } = place;
     try {
       const span = parseSpan(bytes);
-      verifyFact({ span, index, timeMs }, this.knowledge, { root: this.#pins.root });
+      verifyFact({ span, index, timeMs }, this.knowledge);
+      if (index === 0) this.#checkBirth(span);
       fold(this.knowledge, { span, index, timeMs });
-      return { span, index, timeMs, trace, hash: blake3Hash(bytes) };
+      return { span, index, timeMs, trace };
     } catch (cause) {
       throw mismatch(`fact ${index} is refused: ${cause instanceof Error ? cause.message : 'no reason'}`, cause);
     }
