@@ -13,7 +13,11 @@ export async function detach(layout: Layout, options: Options, reporter: Reporte
   await mkdir(layout.logs, { recursive: true, mode: 0o700 });
   const logFile = join(layout.logs, 'start.log');
   const log = await open(logFile, 'w', 0o600);
-  const args = [...(options.json ? ['--json'] : []), ...(options.install ? [] : ['--no-install']), ...(options.job ? [] : ['--no-job'])];
+  const args = [
+    ...(options.json ? ['--json'] : []),
+    ...(options.install ? [] : ['--no-install']),
+    ...(options.job ? [] : ['--no-job']),
+  ];
   const child = fork(MAIN, args, { detached: true, stdio: ['ignore', log.fd, log.fd, 'ipc'] });
   const outcome = await new Promise<'ready' | number>((resolve) => {
     child.once('message', () => resolve('ready'));
@@ -21,7 +25,8 @@ export async function detach(layout: Layout, options: Options, reporter: Reporte
   });
   await log.close();
   const text = (await readFile(logFile, 'utf8')).trimEnd();
-  if (options.json) process.stdout.write(`${text.split('\n').findLast((line) => line.startsWith('{')) ?? ''}\n`);
+  if (options.json)
+    process.stdout.write(`${text.split('\n').findLast((line) => line.startsWith('{')) ?? ''}\n`);
   else reporter.plain(text);
   if (outcome !== 'ready') return outcome === 0 ? 1 : outcome;
   child.disconnect();

@@ -4,7 +4,8 @@ import { isProcessAlive } from '@logline/engines';
 /** What the CLI and scripts need to speak to this installation: `.logline/dev/env.json`. */
 export type EnvFile = {
   readonly baseUrl: string;
-  readonly apiKey: string;
+  /** Absent only while the tenant is being made. */
+  readonly apiKey?: string;
   readonly tenant: string;
   readonly operatorKeyFile: string;
   readonly walletFile: string;

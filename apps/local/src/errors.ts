@@ -3,6 +3,7 @@ export const LOCAL_FAULTS = {
   NOT_READY: 'fatal', // a part did not come up in time; its log says why
   MIGRATION_FAILED: 'fatal', // tables could not be made
   COMMAND_FAILED: 'fatal', // a logline command of the main job ended with an error
+  ENGINE_CHANGED: 'rejected', // registered for Docker, found Podman, or the other way
   NO_ENGINE: 'rejected', // no container engine, and none may be installed
 } as const satisfies Record<string, 'rejected' | 'retryable' | 'fatal'>;
 export type LocalErrorCode = keyof typeof LOCAL_FAULTS;

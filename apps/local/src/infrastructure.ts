@@ -11,7 +11,7 @@ import {
   type PostgresHandle,
 } from '@logline/engines';
 import { NATS_USERS, permissionsOf, runnerPermissions, runnerUser } from '@logline/contracts';
-import { connectNats, keepStreams, provisionRunner, type NatsConnection } from '@logline/jetstream';
+import { connectNats, keepStreams, noLog, provisionRunner } from '@logline/jetstream';
 import { provision, ROLES } from '@logline/postgres';
 import type { Layout } from './layout.ts';
 import type { Secrets } from './secrets.ts';
@@ -50,7 +50,8 @@ export async function startInfrastructure(options: InfrastructureOptions): Promi
     password: await options.secrets.password('migrator'),
     name: 'migrator',
   });
-  const streams = keepStreams(connection, quietLog);
+  const log = { ...noLog, error: (_fields: object, message: string) => options.report(message) };
+  const streams = keepStreams(connection, log);
   await streams.ready;
   await provisionRunner(connection, options.runner.tenant, options.runner.name);
   const postgresUrls = await provisionRoles(postgres.current().url, options.secrets);
@@ -167,17 +168,10 @@ function pidOf(name: string, { pid }: Engine): Record<string, number> {
   return pid === undefined ? {} : { [name]: pid };
 }
 
-async function close(connection: NatsConnection): Promise<void> {
+async function close(connection: Awaited<ReturnType<typeof connectNats>>): Promise<void> {
   // the server may be gone already; there is nothing to flush then
   await Promise.race([
     connection.close().catch(() => undefined),
     new Promise((resolve) => setTimeout(resolve, 1000)),
   ]);
 }
-
-const quietLog = {
-  debug: () => undefined,
-  info: () => undefined,
-  warn: () => undefined,
-  error: (_details: unknown, message?: string) => console.error(message),
-};

@@ -76,24 +76,27 @@ export async function startInstallation(options: InstallationOptions): Promise<I
     const logKey = await logKeyOf(secrets);
     const commands = new Commands(layout);
     const baseUrl = `http://127.0.0.1:${around.ports['gateway'] ?? 0}`;
-    const partial = { baseUrl, apiKey: '', tenant: TENANT, logKey };
+    await secrets.password('wallet');
     env = {
-      ...partial,
+      baseUrl,
+      tenant: TENANT,
       operatorKeyFile: secrets.path('operator.json'),
       walletFile: layout.wallet,
       passphraseFile: secrets.path('wallet.password'),
       natsUrl: infrastructure.natsUrl,
       postgresUrl: infrastructure.adminUrl,
+      logKey,
       processes: pidsOf(supervisor, infrastructure, engine),
     };
-    await secrets.password('wallet');
-    const { apiKey, rootKey } = await bearTenant({ env, commands, secrets, layout });
+    // the commands below find the installation by this file, as everybody does
+    await writeEnvFile(layout.env, env);
+    const { apiKey, rootKey } = await bearTenant(TENANT, commands, secrets);
     env = { ...env, apiKey };
     await writeEnvFile(layout.env, env);
     const found = await looking;
     if ('kind' in found) {
       engine = found;
-      await registerRunner({ env, commands, secrets, layout, runner: RUNNER, provider: found.kind });
+      await registerRunner({ tenant: TENANT, runner: RUNNER, provider: found.kind }, commands, secrets);
       const runner = runnerSpec({
         ...around,
         tenant: TENANT,
@@ -104,6 +107,7 @@ export async function startInstallation(options: InstallationOptions): Promise<I
         rootKey,
         logKey,
         node: hostname(),
+        runnerSecrets: tmpfsDir(layout.home),
       });
       await supervisor.start(toProcess(runner, around));
       await waitReady('runner', runner.port, supervisor, READY_WITHIN_MS);
@@ -142,7 +146,11 @@ async function surroundings(
 }
 
 /** What services read as files: URLs with passwords in them, the operator's keys, and everything a new tenant's log begins with. */
-async function writeSharedFiles(secrets: Secrets, { postgresUrls }: Infrastructure, token: string): Promise<void> {
+async function writeSharedFiles(
+  secrets: Secrets,
+  { postgresUrls }: Infrastructure,
+  token: string,
+): Promise<void> {
   const operator = await secrets.key('operator', 'operator');
   const log = await secrets.key('log', 'log');
   const services = await Promise.all(
@@ -151,11 +159,15 @@ async function writeSharedFiles(secrets: Secrets, { postgresUrls }: Infrastructu
       return { service, kid, pub };
     }),
   );
-  const write = (name: string, text: string): Promise<void> => writeFile(secrets.path(name), text, { mode: 0o600 });
+  const write = (name: string, text: string): Promise<void> =>
+    writeFile(secrets.path(name), text, { mode: 0o600 });
   for (const [role, url] of Object.entries(postgresUrls)) await write(`postgres-${role}.url`, `${url}\n`);
   await write('operator-keys.json', JSON.stringify([{ kid: operator.kid, pub: operator.pub }]));
   const { kid, seed } = operator;
-  await write('operator.json', JSON.stringify({ kid, seed, token, origin: ORIGIN, log_pub: log.pub, services }));
+  await write(
+    'operator.json',
+    JSON.stringify({ kid, seed, token, origin: ORIGIN, log_pub: log.pub, services }),
+  );
 }
 
 async function logKeyOf(secrets: Secrets): Promise<string> {
@@ -163,13 +175,22 @@ async function logKeyOf(secrets: Secrets): Promise<string> {
   return formatVkey(`${ORIGIN}/${TENANT}`, parseHex(pub, 32));
 }
 
-function pidsOf(supervisor: Supervisor, infrastructure: Infrastructure, engine: EnsuredEngine | null): Record<string, number> {
+function pidsOf(
+  supervisor: Supervisor,
+  infrastructure: Infrastructure,
+  engine: EnsuredEngine | null,
+): Record<string, number> {
   return {
     supervisor: process.pid,
     ...infrastructure.pids(),
     ...(engine?.pid === undefined ? {} : { [engine.kind]: engine.pid }),
     ...supervisor.pids(),
   };
+}
+
+/** A folder of this installation's own on the machine's tmpfs. */
+function tmpfsDir(home: string): string {
+  return `/dev/shm/logline-${blake3Hash(utf8(home)).slice('blake3:'.length, 'blake3:'.length + 16)}`;
 }
 
 function randomToken(): string {
@@ -179,5 +200,8 @@ function randomToken(): string {
 /** @throws LocalError `NO_ENGINE` */
 export function needEngine(engine: EnsuredEngine | null): EnsuredEngine {
   if (engine !== null) return engine;
-  throw new LocalError('NO_ENGINE', 'the main job needs a container engine: install Docker or Podman and start again');
+  throw new LocalError(
+    'NO_ENGINE',
+    'the main job needs a container engine: install Docker or Podman and start again',
+  );
 }

@@ -18,7 +18,6 @@ export function layoutOf(root: string, home: string) {
     postgres: join(dev, 'postgres'),
     engine: join(dev, 'engine'),
     runnerJournal: join(dev, 'runner'),
-    runnerSecrets: join(dev, 'runner-secrets'),
     wallet: join(dev, 'wallet.json'),
     job: join(dev, 'job'),
   } as const;

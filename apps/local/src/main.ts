@@ -48,7 +48,10 @@ async function supervise(layout: Layout, options: Options, reporter: Reporter): 
   try {
     const job = options.job ? await Promise.race([doJob(installation, layout, reporter), ended]) : undefined;
     if (typeof job === 'string') return 130;
-    if (options.json) process.stdout.write(`${JSON.stringify({ ...(job ?? { ok: true }), duration_ms: reporter.elapsedMs })}\n`);
+    if (options.json)
+      process.stdout.write(
+        `${JSON.stringify({ ...(job ?? { ok: true }), duration_ms: reporter.elapsedMs })}\n`,
+      );
     if (options.once) return job === undefined || job.ok ? 0 : 1;
     welcome(installation, reporter);
     process.send?.('ready');
@@ -73,7 +76,8 @@ async function doJob(installation: Installation, layout: Layout, reporter: Repor
 
 function endSignal(): Promise<string> {
   return new Promise((resolveSignal) => {
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => resolveSignal(signal));
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+      process.once(signal, () => resolveSignal(signal));
   });
 }
 
@@ -91,7 +95,9 @@ try {
   process.exitCode = await main();
 } catch (error) {
   const isKnown = error instanceof LocalError || error instanceof EngineError;
-  process.stderr.write(`${isKnown ? `${error.code}: ${error.message}` : String(error instanceof Error ? error.stack : error)}\n`);
+  process.stderr.write(
+    `${isKnown ? `${error.code}: ${error.message}` : String(error instanceof Error ? error.stack : error)}\n`,
+  );
   process.exitCode = 1;
 }
 // timers of a library must not keep a finished start alive

@@ -107,6 +107,8 @@ export type RunnerSurroundings = Surroundings & {
   readonly rootKey: string;
   readonly logKey: string;
   readonly node: string;
+  /** On tmpfs. */
+  readonly runnerSecrets: string;
 };
 
 export function runnerSpec(around: RunnerSurroundings): ServiceSpec {
@@ -129,7 +131,7 @@ export function runnerSpec(around: RunnerSurroundings): ServiceSpec {
       PROVIDER: around.provider,
       ENGINE_SOCKET: around.engineSocket,
       JOURNAL_DIR: layout.runnerJournal,
-      SECRETS_DIR: '/dev/shm/logline-runner',
+      SECRETS_DIR: around.runnerSecrets,
       NODE_NAME: around.node,
     },
   };

@@ -23,6 +23,10 @@ export async function stopInstallation(layout: Layout, report: (line: string) =>
     report('nothing runs');
   }
   // services end with their supervisor; engines that outlived it are recorded in their folders
-  await Promise.all([stopNats(layout.nats), stopPostgres(layout.postgres), stopContainerEngine(layout.engine)]);
+  await Promise.all([
+    stopNats(layout.nats),
+    stopPostgres(layout.postgres),
+    stopContainerEngine(layout.engine),
+  ]);
   return 0;
 }

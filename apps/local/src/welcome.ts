@@ -4,11 +4,16 @@ import type { Reporter } from './report.ts';
 /** What a newcomer may do next. */
 export function welcome({ env, engine }: Installation, reporter: Reporter): void {
   reporter.blank();
-  reporter.plain(`  LogLine runs at ${env.baseUrl} (tenant ${env.tenant}). Ctrl-C ends it and leaves nothing running.`);
+  reporter.plain(
+    `  LogLine runs at ${env.baseUrl} (tenant ${env.tenant}). Ctrl-C ends it and leaves nothing running.`,
+  );
   reporter.plain(`  In another terminal, in this folder:`);
   reporter.plain(`    npx logline doctor`);
   reporter.plain(`    npx logline deploy list`);
   reporter.plain(`    npx logline status urn:minicontainer:${env.tenant}/hello --watch`);
-  if (engine !== null) reporter.plain(`  Your own container: see "Quick start" in README.md; the target here is ${engine.kind}.`);
+  if (engine !== null)
+    reporter.plain(
+      `  Your own container: see "Quick start" in README.md; the target here is ${engine.kind}.`,
+    );
   reporter.blank();
 }
