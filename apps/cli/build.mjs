@@ -16,7 +16,10 @@ await build({
   // loads its WebAssembly from beside itself
   external: ['blake3'],
   // CommonJS inside (yauzl) asks for node: modules by require
-  banner: { js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);" },
+  banner: {
+    js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
+  },
+  minifyWhitespace: true,
   legalComments: 'none',
   sourcemap: false,
   logLevel: 'warning',

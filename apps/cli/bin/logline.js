@@ -17,10 +17,14 @@ function entry() {
   const compiled = new URL('../dist/main.js', import.meta.url);
   const bundled = timeOf(bundle);
   if (bundled === 0 && timeOf(compiled) === 0) {
-    process.stderr.write('error: logline is not built yet\n  fix: npm run build, or node apps/cli/build.mjs\n');
+    process.stderr.write(
+      'error: logline is not built yet\n  fix: npm run build, or node apps/cli/build.mjs\n',
+    );
     process.exit(1);
   }
-  return bundled > 0 && bundled >= timeOf(new URL('../dist/.tsbuildinfo', import.meta.url)) ? bundle.href : compiled.href;
+  return bundled > 0 && bundled >= timeOf(new URL('../dist/.tsbuildinfo', import.meta.url))
+    ? bundle.href
+    : compiled.href;
 }
 
 function timeOf(url) {

@@ -9,4 +9,3 @@ export class AckError extends Error {
     this.ack = ack;
   }
 }
-

@@ -20,14 +20,24 @@ export type CommandSpec<Options extends object> = {
 export type ContextMaker = (options: GlobalOptions) => Context;
 
 /** Adds a command to its group (or to the program), with the options that every command takes. */
-export function addCommand<Options extends object>(parent: Command, makeContext: ContextMaker, spec: CommandSpec<Options>): void {
+export function addCommand<Options extends object>(
+  parent: Command,
+  makeContext: ContextMaker,
+  spec: CommandSpec<Options>,
+): void {
   const command = parent.command(spec.args === undefined ? spec.name : `${spec.name} ${spec.args}`);
   define(command, makeContext, spec);
 }
 
 /** As `addCommand`, for a command that is already there by name: one without sub-commands. */
-export function define<Options extends object>(command: Command, makeContext: ContextMaker, spec: CommandSpec<Options>): void {
-  command.summary(spec.summary).description(spec.about === undefined ? spec.summary : `${spec.summary}\n\n${spec.about}`);
+export function define<Options extends object>(
+  command: Command,
+  makeContext: ContextMaker,
+  spec: CommandSpec<Options>,
+): void {
+  command
+    .summary(spec.summary)
+    .description(spec.about === undefined ? spec.summary : `${spec.summary}\n\n${spec.about}`);
   for (const alias of spec.aliases ?? []) command.alias(alias);
   for (const option of spec.options ?? []) command.addOption(option);
   for (const option of globalOptions()) command.addOption(option);
@@ -42,12 +52,17 @@ export function define<Options extends object>(command: Command, makeContext: Co
 /** The options of every command. */
 export function globalOptions(): readonly Option[] {
   return [
-    new Option('--json', 'one JSON document on stdout (one a line for streams), problems as JSON on stderr').helpGroup(GLOBAL),
+    new Option(
+      '--json',
+      'one JSON document on stdout (one a line for streams), problems as JSON on stderr',
+    ).helpGroup(GLOBAL),
     new Option('--tenant <tenant>', 'the tenant to act for').helpGroup(GLOBAL),
     new Option('--profile <name>', 'the stored login to use').helpGroup(GLOBAL),
     new Option('--base-url <url>', 'the gateway to talk to').helpGroup(GLOBAL),
     new Option('--wallet <file>', 'the wallet file').helpGroup(GLOBAL),
-    new Option('--timeout <seconds>', 'give up after this long (exit code 8)').argParser(parseSeconds).helpGroup(GLOBAL),
+    new Option('--timeout <seconds>', 'give up after this long (exit code 8)')
+      .argParser(parseSeconds)
+      .helpGroup(GLOBAL),
     new Option('--no-input', 'never ask; fail instead').helpGroup(GLOBAL),
     new Option('--no-color', 'no colours').helpGroup(GLOBAL),
     new Option('-q, --quiet', 'no progress on stderr').helpGroup(GLOBAL),
@@ -56,8 +71,20 @@ export function globalOptions(): readonly Option[] {
 const GLOBAL = 'Options of every command:';
 
 /** Those that take a value, so that they may also stand before the command. */
-export const GLOBAL_WITH_VALUE: ReadonlySet<string> = new Set(['--tenant', '--profile', '--base-url', '--wallet', '--timeout']);
-export const GLOBAL_FLAGS: ReadonlySet<string> = new Set(['--json', '--no-input', '--no-color', '-q', '--quiet']);
+export const GLOBAL_WITH_VALUE: ReadonlySet<string> = new Set([
+  '--tenant',
+  '--profile',
+  '--base-url',
+  '--wallet',
+  '--timeout',
+]);
+export const GLOBAL_FLAGS: ReadonlySet<string> = new Set([
+  '--json',
+  '--no-input',
+  '--no-color',
+  '-q',
+  '--quiet',
+]);
 
 /** Seconds, as `30`, `30s`, `2m`, or `500ms`, to milliseconds. */
 export function parseSeconds(text: string): number {
@@ -74,7 +101,8 @@ export function parseSeconds(text: string): number {
 export function parseCount(least: number, most: number): (text: string) => number {
   return (text) => {
     const count = Number(text);
-    if (!/^\d{1,15}$/.test(text) || count < least || count > most) throw new InvalidArgumentError(`use a whole number from ${least} to ${most}`);
+    if (!/^\d{1,15}$/.test(text) || count < least || count > most)
+      throw new InvalidArgumentError(`use a whole number from ${least} to ${most}`);
     return count;
   };
 }

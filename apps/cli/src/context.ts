@@ -20,11 +20,14 @@ export class Context {
     this.out = out;
     this.options = options;
     const { timeout } = options;
-    this.deadline = timeout === undefined ? io.signal : AbortSignal.any([io.signal, AbortSignal.timeout(timeout)]);
+    this.deadline =
+      timeout === undefined ? io.signal : AbortSignal.any([io.signal, AbortSignal.timeout(timeout)]);
   }
 
   settings(): Promise<Settings> {
-    return (this.#settings ??= import('./config/settings.ts').then(({ resolveSettings }) => resolveSettings(this.io, this.options)));
+    return (this.#settings ??= import('./config/settings.ts').then(({ resolveSettings }) =>
+      resolveSettings(this.io, this.options),
+    ));
   }
 
   async state(): Promise<StateStore> {

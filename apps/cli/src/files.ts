@@ -10,7 +10,8 @@ const MAX_FILE_BYTES = 65 * 1024 * 1024;
 export async function readInput(path: string): Promise<Uint8Array> {
   try {
     const { size } = await stat(path);
-    if (size > MAX_FILE_BYTES) throw new CliError('INVALID_INPUT', `${path} is larger than ${MAX_FILE_BYTES} bytes`);
+    if (size > MAX_FILE_BYTES)
+      throw new CliError('INVALID_INPUT', `${path} is larger than ${MAX_FILE_BYTES} bytes`);
     return new Uint8Array(await readFile(path));
   } catch (cause) {
     throw toFileError(cause, path);
@@ -38,11 +39,15 @@ export async function readPrivate(path: string, what: string): Promise<Uint8Arra
     if (!info.isFile()) throw new CliError('UNSAFE_FILE', `${what} ${path} is not a plain file`);
     if ((info.mode & 0o077) !== 0 && process.platform !== 'win32') {
       const mode = (info.mode & 0o777).toString(8).padStart(4, '0');
-      throw new CliError('UNSAFE_FILE', `${what} ${path} can be read by others (mode ${mode})`, { fix: `chmod 600 ${path}` });
+      throw new CliError('UNSAFE_FILE', `${what} ${path} can be read by others (mode ${mode})`, {
+        fix: `chmod 600 ${path}`,
+      });
     }
     const ours = process.getuid?.();
     if (ours !== undefined && info.uid !== ours && ours !== 0) {
-      throw new CliError('UNSAFE_FILE', `${what} ${path} belongs to somebody else`, { fix: `use a file of your own` });
+      throw new CliError('UNSAFE_FILE', `${what} ${path} belongs to somebody else`, {
+        fix: `use a file of your own`,
+      });
     }
     return new Uint8Array(await readFile(path));
   } catch (cause) {
@@ -104,7 +109,9 @@ export async function withFileLock<T>(path: string, run: () => Promise<T>): Prom
   const until = Date.now() + LOCK_WAIT_MS;
   while (!(await tryLock(lock))) {
     if (Date.now() > until) {
-      throw new CliError('CONFLICT', `${path} is in use by another logline`, { fix: `wait for it; if there is none, remove ${lock}` });
+      throw new CliError('CONFLICT', `${path} is in use by another logline`, {
+        fix: `wait for it; if there is none, remove ${lock}`,
+      });
     }
     await new Promise((resolve) => setTimeout(resolve, 50));
   }

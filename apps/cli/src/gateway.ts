@@ -23,16 +23,25 @@ export async function connect(context: Context, credentials: Credentials = {}): 
     userAgent: 'logline-cli',
     fetchImpl: (input, init) => {
       const signal = init?.signal;
-      return fetch(input, { ...init, signal: signal ? AbortSignal.any([signal, context.deadline]) : context.deadline });
+      return fetch(input, {
+        ...init,
+        signal: signal ? AbortSignal.any([signal, context.deadline]) : context.deadline,
+      });
     },
   });
 }
 
 /** As `connect`, with a key of the wallet to sign requests and spans. */
-export async function connectToSign(context: Context, options: { readonly kid?: string; readonly tenant?: string } = {}): Promise<LogLineSDK> {
+export async function connectToSign(
+  context: Context,
+  options: { readonly kid?: string; readonly tenant?: string } = {},
+): Promise<LogLineSDK> {
   const wallet = await context.wallet();
   const signer = wallet.signer(options.kid);
-  return await connect(context, { signer, ...(options.tenant === undefined ? {} : { tenant: options.tenant }) });
+  return await connect(context, {
+    signer,
+    ...(options.tenant === undefined ? {} : { tenant: options.tenant }),
+  });
 }
 
 /** The token of the settings where it is of this tenant, else that of the wallet. @throws CliError `AUTH_NEEDED` */

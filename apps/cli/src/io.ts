@@ -16,7 +16,11 @@ export type Io = {
   random(bytes: number): Uint8Array;
 };
 
-export type Sink = { write(text: string | Uint8Array): unknown; readonly isTTY?: boolean; readonly columns?: number };
+export type Sink = {
+  write(text: string | Uint8Array): unknown;
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+};
 
 export function processIo(signal: AbortSignal): Io {
   return {

@@ -26,33 +26,79 @@ const EXIT_BY_CODE: Readonly<Record<string, ExitCode>> = {
   PIN_CONFLICT: EXIT.conflict,
 };
 const FIX_BY_CODE: Readonly<Record<string, string>> = {
-  WRONG_PASSPHRASE: 'check the passphrase and the wallet (logline doctor); a wallet that was changed cannot be told from a wrong passphrase',
+  WRONG_PASSPHRASE:
+    'check the passphrase and the wallet (logline doctor); a wallet that was changed cannot be told from a wrong passphrase',
   KEY_MISSING: 'logline wallet show lists the keys; logline wallet init makes a wallet with one',
-  PIN_CONFLICT: 'if this is another installation, use another wallet (--wallet); if it is not, somebody shows you another log',
+  PIN_CONFLICT:
+    'if this is another installation, use another wallet (--wallet); if it is not, somebody shows you another log',
 };
 
-export function toProblem(error: unknown, deadline?: AbortSignal): { readonly problem: Problem; readonly exitCode: ExitCode } {
-  if (error instanceof Exit) return { problem: { type: 'about:blank', title: 'done', detail: error.message, code: 'EXIT' }, exitCode: error.exitCode };
+export function toProblem(
+  error: unknown,
+  deadline?: AbortSignal,
+): { readonly problem: Problem; readonly exitCode: ExitCode } {
+  if (error instanceof Exit)
+    return {
+      problem: { type: 'about:blank', title: 'done', detail: error.message, code: 'EXIT' },
+      exitCode: error.exitCode,
+    };
   if (error instanceof CliError) {
     const { code, message, fix, exitCode } = error;
-    return { problem: { type: typeOf(code), title: TITLES[exitCode] ?? 'Failed', detail: message, code, ...(fix === undefined ? {} : { fix }) }, exitCode };
+    return {
+      problem: {
+        type: typeOf(code),
+        title: TITLES[exitCode] ?? 'Failed',
+        detail: message,
+        code,
+        ...(fix === undefined ? {} : { fix }),
+      },
+      exitCode,
+    };
   }
   if (error instanceof AckError) return ackProblem(error);
   if (deadline?.aborted === true || isNamed(error, 'AbortError') || isNamed(error, 'TimeoutError')) {
     // an AbortSignal's reason is what aborted it
-    const isTimeout = isNamed(deadline?.aborted === true ? (deadline.reason as unknown) : error, 'TimeoutError');
+    const isTimeout = isNamed(
+      deadline?.aborted === true ? (deadline.reason as unknown) : error,
+      'TimeoutError',
+    );
     const exitCode = isTimeout ? EXIT.timeout : EXIT.interrupted;
-    return { problem: { type: typeOf('TIMED_OUT'), title: TITLES[exitCode] ?? '', detail: isTimeout ? 'it took longer than --timeout allows' : 'interrupted', code: isTimeout ? 'TIMED_OUT' : 'INTERRUPTED' }, exitCode };
+    return {
+      problem: {
+        type: typeOf('TIMED_OUT'),
+        title: TITLES[exitCode] ?? '',
+        detail: isTimeout ? 'it took longer than --timeout allows' : 'interrupted',
+        code: isTimeout ? 'TIMED_OUT' : 'INTERRUPTED',
+      },
+      exitCode,
+    };
   }
   const server = serverProblem(error);
   if (server !== null) return server;
-  if (error instanceof Error && 'code' in error && typeof error.code === 'string' && OUR_ERRORS.has(error.name)) {
+  if (
+    error instanceof Error &&
+    'code' in error &&
+    typeof error.code === 'string' &&
+    OUR_ERRORS.has(error.name)
+  ) {
     const exitCode = EXIT_BY_CODE[error.code] ?? EXIT.invalid;
     const fix = FIX_BY_CODE[error.code];
-    return { problem: { type: typeOf(error.code), title: TITLES[exitCode] ?? 'Failed', detail: error.message, code: error.code, ...(fix === undefined ? {} : { fix }) }, exitCode };
+    return {
+      problem: {
+        type: typeOf(error.code),
+        title: TITLES[exitCode] ?? 'Failed',
+        detail: error.message,
+        code: error.code,
+        ...(fix === undefined ? {} : { fix }),
+      },
+      exitCode,
+    };
   }
   const detail = error instanceof Error ? error.message : String(error);
-  return { problem: { type: typeOf('FAILED'), title: 'Failed', detail, code: 'FAILED' }, exitCode: EXIT.failure };
+  return {
+    problem: { type: typeOf('FAILED'), title: 'Failed', detail, code: 'FAILED' },
+    exitCode: EXIT.failure,
+  };
 }
 
 /** What the gate or the ledger answered instead of ok: its details are the problem's, its suggestion the fix. */
@@ -75,7 +121,14 @@ function ackProblem({ ack, message }: AckError): { readonly problem: Problem; re
 }
 
 /** Errors of the packages we are made of; their messages are written for people and hold no secrets. */
-const OUR_ERRORS: ReadonlySet<string> = new Set(['WalletError', 'ArtifactError', 'CanonError', 'ContractError', 'TlogError', 'TdlnError']);
+const OUR_ERRORS: ReadonlySet<string> = new Set([
+  'WalletError',
+  'ArtifactError',
+  'CanonError',
+  'ContractError',
+  'TlogError',
+  'TdlnError',
+]);
 
 const TITLES: Readonly<Record<number, string>> = {
   [EXIT.failure]: 'It failed',
@@ -116,24 +169,51 @@ function serverProblem(error: unknown): { readonly problem: Problem; readonly ex
   }
   if ('code' in error && (error.code === 'NETWORK' || error.code === 'TIMEOUT' || error.code === 'ABORTED')) {
     return {
-      problem: { type: typeOf('UNREACHABLE'), title: 'No answer', detail: error.message, code: 'UNREACHABLE', fix: 'check that it runs (npm start) and the address: logline doctor' },
+      problem: {
+        type: typeOf('UNREACHABLE'),
+        title: 'No answer',
+        detail: error.message,
+        code: 'UNREACHABLE',
+        fix: 'check that it runs (npm start) and the address: logline doctor',
+      },
       exitCode: EXIT.temporary,
     };
   }
   if ('code' in error && error.code === 'RECEIPT_INVALID') {
-    return { problem: { type: typeOf('NOT_VERIFIED'), title: 'Not verified', detail: error.message, code: 'NOT_VERIFIED' }, exitCode: EXIT.negative };
+    return {
+      problem: {
+        type: typeOf('NOT_VERIFIED'),
+        title: 'Not verified',
+        detail: error.message,
+        code: 'NOT_VERIFIED',
+      },
+      exitCode: EXIT.negative,
+    };
   }
   if ('code' in error && typeof error.code === 'string' && isCanonicalCode(error.code)) {
     const { status, title, fix } = CANONICAL_CODES[error.code];
     const trace = 'traceId' in error && typeof error.traceId === 'string' ? error.traceId : undefined;
-    return { problem: { type: typeOf(error.code), title, status, detail: error.message, code: error.code, fix, trace_id: trace }, exitCode: exitCodeOf(error.code) };
+    return {
+      problem: {
+        type: typeOf(error.code),
+        title,
+        status,
+        detail: error.message,
+        code: error.code,
+        fix,
+        trace_id: trace,
+      },
+      exitCode: exitCodeOf(error.code),
+    };
   }
   return null;
 }
 
 /** The same for people: what, where, and what to do. */
 export function formatProblem(problem: Problem, style: Style): string {
-  const lines = [`${style.red('error:')} ${printable(problem.detail)}${isCanonicalCode(problem.code) ? ` (${problem.code})` : ''}`];
+  const lines = [
+    `${style.red('error:')} ${printable(problem.detail)}${isCanonicalCode(problem.code) ? ` (${problem.code})` : ''}`,
+  ];
   for (const { pointer, detail, fix } of problem.errors ?? []) {
     lines.push(`  ${style.bold(pointer === '' ? '(all of it)' : printable(pointer))}  ${printable(detail)}`);
     if (fix !== undefined) lines.push(`    ${style.cyan('fix:')} ${printable(fix)}`);

@@ -14,7 +14,11 @@ export async function run(argv: readonly string[], io: Io, version: string): Pro
   const words = globalsLast(argv);
   const isJson = words.includes('--json');
   const wantsColor = !words.includes('--no-color');
-  const out = new Output(io, { isJson, isQuiet: words.includes('--quiet') || words.includes('-q'), wantsColor });
+  const out = new Output(io, {
+    isJson,
+    isQuiet: words.includes('--quiet') || words.includes('-q'),
+    wantsColor,
+  });
   let deadline: AbortSignal | undefined;
   try {
     const topic = words[0] === 'help' ? TOPICS[words[1] ?? ''] : undefined;
@@ -74,7 +78,11 @@ export function makeProgram(io: Io, version: string, isJson: boolean, usage: { t
   return program;
 }
 
-export async function loadCommand(program: Command, name: string | undefined, makeContext: (options: GlobalOptions) => Context): Promise<void> {
+export async function loadCommand(
+  program: Command,
+  name: string | undefined,
+  makeContext: (options: GlobalOptions) => Context,
+): Promise<void> {
   const entry = CATALOGUE.find((candidate) => candidate.name === name);
   const command = program.commands.find((candidate) => candidate.name() === name);
   if (entry === undefined || command === undefined) return;
@@ -89,7 +97,16 @@ function endOfParsing(error: CommanderError, out: Output, usage: string): ExitCo
     const lines = usage.split('\n').map((line) => line.replace(/^error: /, '').trim());
     const detail = lines.find((line) => line !== '') ?? error.message;
     const hint = lines.find((line) => line.startsWith('(Did you mean'));
-    out.fail({ type: 'urn:logline:problem:usage', title: 'The command is not complete', detail, code: 'USAGE', fix: hint ?? 'logline --help' }, '');
+    out.fail(
+      {
+        type: 'urn:logline:problem:usage',
+        title: 'The command is not complete',
+        detail,
+        code: 'USAGE',
+        fix: hint ?? 'logline --help',
+      },
+      '',
+    );
   }
   return EXIT.usage;
 }
@@ -110,5 +127,7 @@ export function globalsLast(argv: readonly string[]): readonly string[] {
     } else break;
   }
   const rest = argv.slice(at);
-  return rest.length === 0 || rest[0]?.startsWith('-') === true ? [...rest, ...moved.filter((word) => word === '--json')] : [...rest, ...moved];
+  return rest.length === 0 || rest[0]?.startsWith('-') === true
+    ? [...rest, ...moved.filter((word) => word === '--json')]
+    : [...rest, ...moved];
 }

@@ -7,9 +7,21 @@ import { isObject, type JsonObject } from './json-file.ts';
 /** The manifest applied last for a tenant: what `wallet prove` and `deploy` take when nothing is said. */
 export type LastApply = { readonly subject: string; readonly ref: string; readonly at: string };
 /** A proof made and, as far as this machine knows, not spent. */
-export type OpenProof = { readonly id: string; readonly intent: string; readonly subject: string; readonly ref?: string; readonly kid: string; readonly expMs: number };
+export type OpenProof = {
+  readonly id: string;
+  readonly intent: string;
+  readonly subject: string;
+  readonly ref?: string;
+  readonly kid: string;
+  readonly expMs: number;
+};
 /** How far a log has been verified: newest checkpoint, for which growth from every earlier one was shown. */
-export type SeenLog = { readonly origin: string; readonly size: string; readonly root: string; readonly note: string };
+export type SeenLog = {
+  readonly origin: string;
+  readonly size: string;
+  readonly root: string;
+  readonly note: string;
+};
 
 const MAX_RECEIPTS = 1000;
 const MAX_PROOFS = 32;
@@ -32,7 +44,9 @@ export class StateStore {
   async lastApply(tenant: string): Promise<LastApply | null> {
     const record = await this.#read(`last-apply/${tenant}.json`);
     const { subject, ref, at } = record ?? {};
-    return typeof subject === 'string' && typeof ref === 'string' && typeof at === 'string' ? { subject, ref, at } : null;
+    return typeof subject === 'string' && typeof ref === 'string' && typeof at === 'string'
+      ? { subject, ref, at }
+      : null;
   }
 
   async setLastApply(tenant: string, apply: LastApply): Promise<void> {
@@ -52,13 +66,19 @@ export class StateStore {
   }
 
   async dropProof(tenant: string, id: string, nowMs: number): Promise<void> {
-    await this.#change(`proofs/${tenant}.json`, async () => ({ proofs: (await this.openProofs(tenant, nowMs)).filter((proof) => proof.id !== id) }));
+    await this.#change(`proofs/${tenant}.json`, async () => ({
+      proofs: (await this.openProofs(tenant, nowMs)).filter((proof) => proof.id !== id),
+    }));
   }
 
   async seenLog(logKey: string): Promise<SeenLog | null> {
     const record = await this.#read(this.#logFile(logKey));
     const { origin, size, root, note } = record ?? {};
-    const isWhole = typeof origin === 'string' && typeof size === 'string' && typeof root === 'string' && typeof note === 'string';
+    const isWhole =
+      typeof origin === 'string' &&
+      typeof size === 'string' &&
+      typeof root === 'string' &&
+      typeof note === 'string';
     return isWhole && /^\d{1,19}$/.test(size) ? { origin, size, root, note } : null;
   }
 
@@ -72,7 +92,11 @@ export class StateStore {
     const path = join(folder, `${String(index).padStart(12, '0')}-${spanId.replace(/^urn:span:/, '')}.json`);
     await this.#write(path, record);
     const names = (await readdir(join(this.#dir, folder))).filter((name) => name.endsWith('.json')).sort();
-    await Promise.all(names.slice(0, Math.max(0, names.length - MAX_RECEIPTS)).map((name) => rm(join(this.#dir, folder, name), { force: true })));
+    await Promise.all(
+      names
+        .slice(0, Math.max(0, names.length - MAX_RECEIPTS))
+        .map((name) => rm(join(this.#dir, folder, name), { force: true })),
+    );
     return join(this.#dir, path);
   }
 
@@ -115,5 +139,11 @@ export class StateStore {
 function isOpenProof(value: unknown): value is OpenProof {
   if (!isObject(value)) return false;
   const { id, intent, subject, kid, expMs } = value;
-  return typeof id === 'string' && typeof intent === 'string' && typeof subject === 'string' && typeof kid === 'string' && typeof expMs === 'number';
+  return (
+    typeof id === 'string' &&
+    typeof intent === 'string' &&
+    typeof subject === 'string' &&
+    typeof kid === 'string' &&
+    typeof expMs === 'number'
+  );
 }

@@ -4,7 +4,11 @@ import { AckError } from './ack-error.ts';
 import type { Context } from './context.ts';
 import { takeReceipt, type TakenReceipt } from './receipts/take.ts';
 
-export type SpanDraft = { readonly intent: string; readonly subject: string; readonly payload: Readonly<Record<string, unknown>> };
+export type SpanDraft = {
+  readonly intent: string;
+  readonly subject: string;
+  readonly payload: Readonly<Record<string, unknown>>;
+};
 
 /** A span that became a fact, with its receipt verified and kept. */
 export type Submitted = {
@@ -24,7 +28,11 @@ export async function submit(context: Context, sdk: LogLineSDK, draft: SpanDraft
   return await submitSigned(context, sdk, await sdk.sign(draft));
 }
 
-export async function submitSigned(context: Context, sdk: LogLineSDK, signed: SignedSpan): Promise<Submitted> {
+export async function submitSigned(
+  context: Context,
+  sdk: LogLineSDK,
+  signed: SignedSpan,
+): Promise<Submitted> {
   const ack = await appendOne(sdk, signed);
   if (ack.status === 'ok') {
     const receipt = await takeReceipt(context, sdk, signed, ack.receipt);
@@ -33,7 +41,8 @@ export async function submitSigned(context: Context, sdk: LogLineSDK, signed: Si
   const logged = ack.status === 'invalid' && ack.receipt?.this === signed.span.this ? ack.receipt : undefined;
   const kept = logged === undefined ? undefined : await takeReceipt(context, sdk, signed, logged);
   // a conflict with our own earlier attempt is that attempt's success (protocol §8)
-  if (kept !== undefined && ack.http_status === 409) return { signed, receipt: kept, verdict: undefined, isReplayed: true };
+  if (kept !== undefined && ack.http_status === 409)
+    return { signed, receipt: kept, verdict: undefined, isReplayed: true };
   throw new AckError(ack);
 }
 
@@ -47,4 +56,3 @@ async function appendOne(sdk: LogLineSDK, signed: SignedSpan): Promise<Ack> {
   }
   throw new Error('the gateway answered no ack');
 }
-

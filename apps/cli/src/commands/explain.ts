@@ -16,12 +16,19 @@ export function register(command: Command, makeContext: ContextMaker): void {
     examples: ['logline explain 428_PROOF_REQUIRED', 'logline explain 409'],
     run: async ({ out }, _options, [asked]) => {
       const matches = asked === undefined ? CODES : findCodes(asked);
-      const explained = matches.map((code) => ({ code, ...CANONICAL_CODES[code], exit_code: exitCodeOf(code) }));
+      const explained = matches.map((code) => ({
+        code,
+        ...CANONICAL_CODES[code],
+        exit_code: exitCodeOf(code),
+      }));
       const text =
         asked === undefined
           ? columns(explained.map(({ code, title }) => [code, title]))
           : explained
-              .map(({ code, status, title, fix, exit_code }) => `${out.style.bold(code)}  HTTP ${status}, exit code ${exit_code}\n  ${title}.\n  ${out.style.cyan('fix:')} ${fix}`)
+              .map(
+                ({ code, status, title, fix, exit_code }) =>
+                  `${out.style.bold(code)}  HTTP ${status}, exit code ${exit_code}\n  ${title}.\n  ${out.style.cyan('fix:')} ${fix}`,
+              )
               .join('\n\n');
       out.result({ codes: explained }, text);
     },
@@ -31,9 +38,13 @@ export function register(command: Command, makeContext: ContextMaker): void {
 /** By the code itself, its number, or its words; the readable alias of protocol §8 included. @throws CliError `NOT_FOUND` */
 export function findCodes(asked: string): readonly CanonicalCode[] {
   const wanted = asked.toUpperCase().replaceAll('-', '_').replace('422_TDLN_INVALID', '422_');
-  const exact = CODES.filter((code) => code === wanted || code.startsWith(`${wanted.replace(/_$/, '')}_`) || code.slice(4) === wanted);
+  const exact = CODES.filter(
+    (code) => code === wanted || code.startsWith(`${wanted.replace(/_$/, '')}_`) || code.slice(4) === wanted,
+  );
   if (exact.length > 0) return exact;
-  const near = CODES.filter((code) => distance(code, wanted) <= 6).sort((a, b) => distance(a, wanted) - distance(b, wanted));
+  const near = CODES.filter((code) => distance(code, wanted) <= 6).sort(
+    (a, b) => distance(a, wanted) - distance(b, wanted),
+  );
   const [first] = near;
   throw new CliError('NOT_FOUND', `there is no code ${asked.slice(0, 64)}`, {
     fix: first === undefined ? 'logline explain lists them' : `did you mean ${first}?`,

@@ -27,8 +27,8 @@ export function register(command: Command, makeContext: ContextMaker): void {
       "logline login --profile prod --base-url https://api.example.com --tenant voulezvous --log-key 'api.example.com/voulezvous+5f2a9c01+AX…' --root kid_root:0a1b…",
     ],
     options: [
-      new Option('--log-key <vkey>', 'pin the verifier key of the tenant\'s log (or @file)'),
-      new Option('--root <kid:hex>', 'pin the tenant\'s root key in the wallet'),
+      new Option('--log-key <vkey>', "pin the verifier key of the tenant's log (or @file)"),
+      new Option('--root <kid:hex>', "pin the tenant's root key in the wallet"),
       new Option('--no-check', 'store without asking the gateway'),
     ],
     run: async (context, options) => {
@@ -43,35 +43,64 @@ export function register(command: Command, makeContext: ContextMaker): void {
       if (options.root !== undefined) await pin(context, tenant, options.root, logKey);
       const name = settings.profile;
       const before = (await readProfile(context.io, name)) ?? {};
-      const path = await writeProfile(context.io, name, { ...before, baseUrl, tenant, apiKey, ...(logKey === undefined ? {} : { logKey }), ...(context.options.wallet === undefined ? {} : { wallet: settings.walletPath }) });
-      if (logKey === undefined && before.logKey === undefined) out.warn('no log key is pinned, so receipts cannot be verified: add --log-key <vkey>');
-      out.result({ status: 'ok', profile: name, file: path, base_url: baseUrl, tenant, token_id: tokenId }, `${out.style.green('logged in')} to ${baseUrl} as ${tenant} with ${tokenId}\n  profile ${name} in ${path}\nnext: logline doctor`);
+      const path = await writeProfile(context.io, name, {
+        ...before,
+        baseUrl,
+        tenant,
+        apiKey,
+        ...(logKey === undefined ? {} : { logKey }),
+        ...(context.options.wallet === undefined ? {} : { wallet: settings.walletPath }),
+      });
+      if (logKey === undefined && before.logKey === undefined)
+        out.warn('no log key is pinned, so receipts cannot be verified: add --log-key <vkey>');
+      out.result(
+        { status: 'ok', profile: name, file: path, base_url: baseUrl, tenant, token_id: tokenId },
+        `${out.style.green('logged in')} to ${baseUrl} as ${tenant} with ${tokenId}\n  profile ${name} in ${path}\nnext: logline doctor`,
+      );
     },
   });
 }
 
 async function readToken({ io, options }: Context): Promise<string> {
-  if (io.stdin.isTTY === true && options.input !== false) return (await askSecret(io, 'API token: ', 'pipe it in')).trim();
+  if (io.stdin.isTTY === true && options.input !== false)
+    return (await askSecret(io, 'API token: ', 'pipe it in')).trim();
   const text = new TextDecoder().decode(withoutFinalNewline(await readStdin(io, 4096))).trim();
-  if (text === '') throw new CliError('AUTH_NEEDED', 'no API token was given', { fix: 'logline login … < ./token' });
+  if (text === '')
+    throw new CliError('AUTH_NEEDED', 'no API token was given', { fix: 'logline login … < ./token' });
   return text;
 }
 
 /** Any question that only this tenant's token gets an answer to. */
 async function tryToken(context: Context, tenant: string, apiKey: string): Promise<void> {
   const sdk = await connect(context, { tenant, apiKey });
-  const { items } = await sdk.query({ subject: `urn:tenant:${tenant}`, intent: 'registry.tenant.created', limit: 1 });
+  const { items } = await sdk.query({
+    subject: `urn:tenant:${tenant}`,
+    intent: 'registry.tenant.created',
+    limit: 1,
+  });
   const [first] = items;
-  if (first === undefined || !createdChecker.check(first.payload)) throw new CliError('NOT_FOUND', `there is no tenant ${tenant} here`, { fix: `the operator makes it: logline tenant create ${tenant}` });
+  if (first === undefined || !createdChecker.check(first.payload))
+    throw new CliError('NOT_FOUND', `there is no tenant ${tenant} here`, {
+      fix: `the operator makes it: logline tenant create ${tenant}`,
+    });
 }
 
-async function pin(context: Context, tenant: string, root: string, logKey: string | undefined): Promise<void> {
+async function pin(
+  context: Context,
+  tenant: string,
+  root: string,
+  logKey: string | undefined,
+): Promise<void> {
   const [, kid, pub] = /^([A-Za-z0-9._-]{1,64}):([0-9a-f]{64})$/.exec(root) ?? [];
   if (kid === undefined || pub === undefined) throw new CliError('USAGE', 'a root key is <kid>:<64 hex>');
   const settings = await context.settings();
-  if ((await modeOf(settings.walletPath)) === null) throw new CliError('AUTH_NEEDED', 'a root key is pinned in the wallet, and there is none', { fix: 'logline wallet init' });
+  if ((await modeOf(settings.walletPath)) === null)
+    throw new CliError('AUTH_NEEDED', 'a root key is pinned in the wallet, and there is none', {
+      fix: 'logline wallet init',
+    });
   const wallet = await context.wallet();
   const vkey = logKey ?? findPin(wallet.wallet, tenant)?.log_key;
-  if (vkey === undefined) throw new CliError('USAGE', 'root and log key are pinned together', { fix: 'add --log-key <vkey>' });
+  if (vkey === undefined)
+    throw new CliError('USAGE', 'root and log key are pinned together', { fix: 'add --log-key <vkey>' });
   await wallet.update((current) => pinTenant(current, { tenant, root: { kid, pub }, log_key: vkey }));
 }

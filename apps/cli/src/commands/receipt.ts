@@ -21,9 +21,15 @@ export function register(group: Command, makeContext: ContextMaker): void {
     about:
       'The file holds a receipt, an ack, or {span, receipt} as every command saves it. A receipt alone says nothing about other bytes: then --span names the\n' +
       'span it is for, or it is found among the receipts kept here. Exit code 3 when anything does not hold or could not be checked.',
-    examples: ["logline receipt verify ./receipt.json --log-key 'logline.local/voulezvous+5f2a9c01+AX…'", 'logline receipt verify - --log-key @log.vkey --span span.json --json'],
+    examples: [
+      "logline receipt verify ./receipt.json --log-key 'logline.local/voulezvous+5f2a9c01+AX…'",
+      'logline receipt verify - --log-key @log.vkey --span span.json --json',
+    ],
     options: [
-      new Option('--log-key <vkey>', 'verifier key of the log, or @file that holds it; the pinned one when left out'),
+      new Option(
+        '--log-key <vkey>',
+        'verifier key of the log, or @file that holds it; the pinned one when left out',
+      ),
       new Option('--span <file>', 'the span the receipt is for'),
     ],
     run: async (context, options, [given]) => {
@@ -31,7 +37,10 @@ export function register(group: Command, makeContext: ContextMaker): void {
       const path = needArg(given, '<file>');
       const bytes = path === '-' ? await readStdin(io, MAX_BYTES) : await readInput(resolve(io.cwd, path));
       const evidence = findEvidence(readJson(bytes, path));
-      const spanFile = options.span === undefined ? undefined : readJson(await readInput(resolve(io.cwd, options.span)), options.span);
+      const spanFile =
+        options.span === undefined
+          ? undefined
+          : readJson(await readInput(resolve(io.cwd, options.span)), options.span);
       const span = spanFile ?? evidence.span ?? (await keptSpan(context, evidence.receipt.this));
       const key = await keyFor(context, options.logKey, evidence.receipt.log);
       const steps = explainReceipt(evidence.receipt, span, key);
@@ -39,7 +48,12 @@ export function register(group: Command, makeContext: ContextMaker): void {
       const { this: id, log, index, ts } = evidence.receipt;
       out.result(
         { ok: isGood, this: id, log, index, ts, log_key: key.text, steps },
-        [...steps.map((step) => formatStep(context, step)), isGood ? `${out.style.green('verified')} ${id} is entry ${index} of ${log} since ${ts}` : `${out.style.red('not verified')} ${id}`].join('\n'),
+        [
+          ...steps.map((step) => formatStep(context, step)),
+          isGood
+            ? `${out.style.green('verified')} ${id} is entry ${index} of ${log} since ${ts}`
+            : `${out.style.red('not verified')} ${id}`,
+        ].join('\n'),
       );
       if (!isGood) throw new Exit(EXIT.negative);
     },
@@ -53,15 +67,22 @@ async function keptSpan(context: Context, spanId: unknown): Promise<unknown> {
   return (await (await context.state()).findReceipt(spanId))?.['span'];
 }
 
-async function keyFor(context: Context, given: string | undefined, log: unknown): ReturnType<typeof readVkey> {
+async function keyFor(
+  context: Context,
+  given: string | undefined,
+  log: unknown,
+): ReturnType<typeof readVkey> {
   if (given !== undefined) return await readVkey(given);
   const settings = await context.settings();
   const known = settings.logKey === undefined ? null : await readVkey(settings.logKey);
   if (known !== null && known.vkey.name === log) return known;
-  throw new CliError('USAGE', `no key is pinned for the log ${String(log).slice(0, 200)}`, { fix: 'add --log-key <vkey>' });
+  throw new CliError('USAGE', `no key is pinned for the log ${String(log).slice(0, 200)}`, {
+    fix: 'add --log-key <vkey>',
+  });
 }
 
 function formatStep({ out: { style } }: Context, { name, outcome, detail }: ReceiptStep): string {
-  const mark = outcome === 'ok' ? style.green('✓') : outcome === 'failed' ? style.red('✗') : style.yellow('?');
+  const mark =
+    outcome === 'ok' ? style.green('✓') : outcome === 'failed' ? style.red('✗') : style.yellow('?');
   return `${mark} ${name.padEnd(12)} ${detail}`;
 }

@@ -17,14 +17,24 @@ export function register(command: Command, makeContext: ContextMaker): void {
   define<Options>(command, makeContext, {
     name: 'status',
     summary: 'the state of one container',
-    about: 'With --watch: its run states as they are logged, until it has ended. --no-stream asks again and again instead of holding a stream open.',
-    examples: ['logline status urn:minicontainer:voulezvous/web --watch', 'logline status urn:minicontainer:voulezvous/web --no-stream --json'],
-    options: [new Option('-w, --watch', 'go on until it has ended'), new Option('--no-stream', 'no stream: print the state, or poll with --watch')],
+    about:
+      'With --watch: its run states as they are logged, until it has ended. --no-stream asks again and again instead of holding a stream open.',
+    examples: [
+      'logline status urn:minicontainer:voulezvous/web --watch',
+      'logline status urn:minicontainer:voulezvous/web --no-stream --json',
+    ],
+    options: [
+      new Option('-w, --watch', 'go on until it has ended'),
+      new Option('--no-stream', 'no stream: print the state, or poll with --watch'),
+    ],
     run: async (context, options, [given]) => {
       const subject = await containerOf(context, given);
       const sdk = await connect(context, { tenant: parseSubject(subject).tenant });
       const view = await sdk.state(subject);
-      if (view === null) throw new CliError('NOT_FOUND', `there is no container ${subject}`, { fix: 'logline deploy list shows those of the tenant' });
+      if (view === null)
+        throw new CliError('NOT_FOUND', `there is no container ${subject}`, {
+          fix: 'logline deploy list shows those of the tenant',
+        });
       if (options.watch !== true) {
         context.out.result({ ...view }, formatView(context, view));
         return;
@@ -45,7 +55,8 @@ export function register(command: Command, makeContext: ContextMaker): void {
 }
 
 function formatView({ out: { style } }: Context, { subject, head, index, state }: StateView): string {
-  const text = (name: string): string => (typeof state[name] === 'string' || typeof state[name] === 'number' ? printable(String(state[name])) : '');
+  const text = (name: string): string =>
+    typeof state[name] === 'string' || typeof state[name] === 'number' ? printable(String(state[name])) : '';
   const runState = text('run_state') || 'none';
   const paint = runState === 'running' ? style.green : runState === 'failed' ? style.red : style.bold;
   const rows: (readonly [string, string])[] = [

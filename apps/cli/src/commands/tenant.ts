@@ -13,17 +13,29 @@ import { DEFAULT_TOKEN_SCOPES, newToken } from '../registry/new-token.ts';
 import { readOperatorKey } from '../registry/operator-key.ts';
 import { submit } from '../submit.ts';
 
-type Options = { readonly operatorKeyFile?: string; readonly key?: string; readonly token?: string; readonly tokenOut?: string };
+type Options = {
+  readonly operatorKeyFile?: string;
+  readonly key?: string;
+  readonly token?: string;
+  readonly tokenOut?: string;
+};
 
 export function register(group: Command, makeContext: ContextMaker): void {
   addCommand<Options>(group, makeContext, {
     name: 'create',
     args: '<tenant>',
     summary: 'begin the log of a tenant; a key of this wallet becomes its root',
-    about: 'For the operator of an installation. Stores the first API token, the root and the log key in the wallet.',
-    examples: ['logline tenant create voulezvous', 'logline tenant create acme --operator-key-file ./operator.json --key kid_sign_1 --token-out ./acme.token'],
+    about:
+      'For the operator of an installation. Stores the first API token, the root and the log key in the wallet.',
+    examples: [
+      'logline tenant create voulezvous',
+      'logline tenant create acme --operator-key-file ./operator.json --key kid_sign_1 --token-out ./acme.token',
+    ],
     options: [
-      new Option('--operator-key-file <file>', 'the operator\'s key: {kid, seed, token, origin, log_pub, services}'),
+      new Option(
+        '--operator-key-file <file>',
+        "the operator's key: {kid, seed, token, origin, log_pub, services}",
+      ),
       new Option('--key <kid>', 'the key that becomes root, instead of the first of the wallet'),
       new Option('--token <id>', 'the id of the first API token'),
       new Option('--token-out <file>', 'write the first API token to a new file too (0600)'),
@@ -31,11 +43,19 @@ export function register(group: Command, makeContext: ContextMaker): void {
     run: async (context, options, [given]) => {
       const { io, out } = context;
       const tenant = needArg(given, '<tenant>');
-      if (!isName(tenant)) throw new CliError('USAGE', `${JSON.stringify(tenant)} cannot name a tenant`, { fix: 'use lower-case letters, digits and dashes, and no word of an intent' });
+      if (!isName(tenant))
+        throw new CliError('USAGE', `${JSON.stringify(tenant)} cannot name a tenant`, {
+          fix: 'use lower-case letters, digits and dashes, and no word of an intent',
+        });
       const settings = await context.settings();
       const tokenOut = options.tokenOut === undefined ? undefined : resolve(io.cwd, options.tokenOut);
-      if (tokenOut !== undefined && (await modeOf(tokenOut)) !== null) throw new CliError('CONFLICT', `${tokenOut} exists already`);
-      const operator = await readOperatorKey(options.operatorKeyFile === undefined ? settings.operatorKeyFile : resolve(io.cwd, options.operatorKeyFile));
+      if (tokenOut !== undefined && (await modeOf(tokenOut)) !== null)
+        throw new CliError('CONFLICT', `${tokenOut} exists already`);
+      const operator = await readOperatorKey(
+        options.operatorKeyFile === undefined
+          ? settings.operatorKeyFile
+          : resolve(io.cwd, options.operatorKeyFile),
+      );
       const wallet = await context.wallet();
       const root = wallet.signer(options.key);
       const pub = wallet.wallet.keys.find(({ kid }) => kid === root.kid)?.pub ?? '';
@@ -58,15 +78,37 @@ export function register(group: Command, makeContext: ContextMaker): void {
       const pin = { tenant, root: { kid: root.kid, pub }, log_key: logKey };
       await wallet.update((current) => addToken(pinTenant(current, pin), tenant, token.text));
       const sdk = await connect(context, { tenant, apiKey: operator.token, signer: operator.signer });
-      const { receipt } = await submit(context, sdk, { intent: 'registry.tenant.created', subject: `urn:tenant:${tenant}`, payload });
+      const { receipt } = await submit(context, sdk, {
+        intent: 'registry.tenant.created',
+        subject: `urn:tenant:${tenant}`,
+        payload,
+      });
       if (tokenOut !== undefined) await createPrivate(tokenOut, utf8(`${token.text}\n`));
-      const next = settings.tenant === tenant ? 'logline minicontainer init --name web --image <image>' : `logline minicontainer init --tenant ${tenant} --name web --image <image>`;
+      const next =
+        settings.tenant === tenant
+          ? 'logline minicontainer init --name web --image <image>'
+          : `logline minicontainer init --tenant ${tenant} --name web --image <image>`;
       out.result(
         {
-          status: 'ok', tenant, root: { kid: root.kid, pub }, token_id: token.tokenId, log: origin, log_key: logKey, ...(tokenOut === undefined ? {} : { token_file: tokenOut }),
-          receipt: receipt.receipt, receipt_file: receipt.path, receipt_verified: receipt.verified === 'yes', next,
+          status: 'ok',
+          tenant,
+          root: { kid: root.kid, pub },
+          token_id: token.tokenId,
+          log: origin,
+          log_key: logKey,
+          ...(tokenOut === undefined ? {} : { token_file: tokenOut }),
+          receipt: receipt.receipt,
+          receipt_file: receipt.path,
+          receipt_verified: receipt.verified === 'yes',
+          next,
         },
-        [`${out.style.green('created')} the tenant ${tenant}`, `  root     ${root.kid} (this wallet)`, `  token    ${token.tokenId} (in this wallet)`, `  log key  ${logKey}`, `next: ${next}`].join('\n'),
+        [
+          `${out.style.green('created')} the tenant ${tenant}`,
+          `  root     ${root.kid} (this wallet)`,
+          `  token    ${token.tokenId} (in this wallet)`,
+          `  log key  ${logKey}`,
+          `next: ${next}`,
+        ].join('\n'),
       );
     },
   });

@@ -36,7 +36,8 @@ function parseDevEnv(path: string, bytes: Uint8Array): DevEnv {
     return value === undefined ? undefined : resolve(dir, value);
   };
   const processes = object['processes'] ?? {};
-  if (typeof processes !== 'object' || processes === null) throw new CliError('INVALID_INPUT', `${path}: processes is no object`);
+  if (typeof processes !== 'object' || processes === null)
+    throw new CliError('INVALID_INPUT', `${path}: processes is no object`);
   return {
     path,
     dir,
@@ -47,6 +48,8 @@ function parseDevEnv(path: string, bytes: Uint8Array): DevEnv {
     logKey: text('logKey'),
     walletFile: file('walletFile'),
     passphraseFile: file('passphraseFile'),
-    processes: Object.fromEntries(Object.entries(processes).filter((entry): entry is [string, number] => typeof entry[1] === 'number')),
+    processes: Object.fromEntries(
+      Object.entries(processes).filter((entry): entry is [string, number] => typeof entry[1] === 'number'),
+    ),
   };
 }

@@ -18,7 +18,9 @@ export const DEFAULT_PROFILE = 'default';
 
 export function profilePath(io: Io, name: string): string {
   if (!/^[A-Za-z0-9._-]{1,64}$/.test(name) || name.startsWith('.')) {
-    throw new CliError('USAGE', `${JSON.stringify(name)} is no name of a profile`, { fix: 'use letters, digits, dots and dashes' });
+    throw new CliError('USAGE', `${JSON.stringify(name)} is no name of a profile`, {
+      fix: 'use letters, digits, dots and dashes',
+    });
   }
   return join(configDir(io), 'profiles', `${name}.json`);
 }
@@ -29,7 +31,13 @@ export async function readProfile(io: Io, name: string): Promise<Profile | null>
   if ((await modeOf(path)) === null) return null;
   const object = readJsonObject(await readPrivate(path, 'profile'), path);
   const text = (field: string): string | undefined => stringField(object, field, path);
-  return { baseUrl: text('baseUrl'), tenant: text('tenant'), apiKey: text('apiKey'), logKey: text('logKey'), wallet: text('wallet') };
+  return {
+    baseUrl: text('baseUrl'),
+    tenant: text('tenant'),
+    apiKey: text('apiKey'),
+    logKey: text('logKey'),
+    wallet: text('wallet'),
+  };
 }
 
 export async function writeProfile(io: Io, name: string, profile: Profile): Promise<string> {

@@ -54,13 +54,19 @@ export async function resolveSettings(io: Io, options: GlobalOptions): Promise<S
   const profileName = options.profile ?? env('LOGLINE_PROFILE');
   const flagOrEnvUrl = first(['--base-url', options.baseUrl], ['LOGLINE_BASE_URL', env('LOGLINE_BASE_URL')]);
   const devEnv = profileName === undefined ? await findDevEnv(io.cwd) : null;
-  const isDevUsed = devEnv !== null && (flagOrEnvUrl === null || isSameUrl(flagOrEnvUrl.value, devEnv.baseUrl));
+  const isDevUsed =
+    devEnv !== null && (flagOrEnvUrl === null || isSameUrl(flagOrEnvUrl.value, devEnv.baseUrl));
   const dev = isDevUsed ? devEnv : null;
   const stored = dev === null ? await readProfile(io, profileName ?? DEFAULT_PROFILE) : null;
   if (stored === null && profileName !== undefined && dev === null && flagOrEnvUrl === null) {
-    throw new CliError('NOT_FOUND', `there is no profile named ${profileName}`, { fix: `logline login --profile ${profileName} --base-url <url> --tenant <tenant>` });
+    throw new CliError('NOT_FOUND', `there is no profile named ${profileName}`, {
+      fix: `logline login --profile ${profileName} --base-url <url> --tenant <tenant>`,
+    });
   }
-  const profile: Profile | null = stored !== null && (flagOrEnvUrl === null || isSameUrl(flagOrEnvUrl.value, stored.baseUrl)) ? stored : null;
+  const profile: Profile | null =
+    stored !== null && (flagOrEnvUrl === null || isSameUrl(flagOrEnvUrl.value, stored.baseUrl))
+      ? stored
+      : null;
   const devName = dev === null ? '' : dev.path;
   const profileLabel = `profile ${profileName ?? DEFAULT_PROFILE}`;
 
@@ -71,9 +77,18 @@ export async function resolveSettings(io: Io, options: GlobalOptions): Promise<S
     [devName, dev?.tenant],
     [profileLabel, profile?.tenant],
   );
-  const apiKey = first(['LOGLINE_API_KEY', env('LOGLINE_API_KEY')], [devName, dev?.apiKey], [profileLabel, profile?.apiKey]);
-  const apiKeyTenant = apiKey?.source === 'LOGLINE_API_KEY' ? tenant?.value : (dev?.tenant ?? profile?.tenant);
-  const logKey = first(['LOGLINE_LOG_KEY', env('LOGLINE_LOG_KEY')], [devName, dev?.logKey], [profileLabel, profile?.logKey]);
+  const apiKey = first(
+    ['LOGLINE_API_KEY', env('LOGLINE_API_KEY')],
+    [devName, dev?.apiKey],
+    [profileLabel, profile?.apiKey],
+  );
+  const apiKeyTenant =
+    apiKey?.source === 'LOGLINE_API_KEY' ? tenant?.value : (dev?.tenant ?? profile?.tenant);
+  const logKey = first(
+    ['LOGLINE_LOG_KEY', env('LOGLINE_LOG_KEY')],
+    [devName, dev?.logKey],
+    [profileLabel, profile?.logKey],
+  );
   const wallet = first(
     ['--wallet', options.wallet],
     ['LOGLINE_WALLET', env('LOGLINE_WALLET')],
@@ -82,7 +97,9 @@ export async function resolveSettings(io: Io, options: GlobalOptions): Promise<S
     ['default', defaultWalletPath(io)],
   );
   if (tenant !== null && !isName(tenant.value)) {
-    throw new CliError('USAGE', `${JSON.stringify(tenant.value)} (${tenant.source}) is no tenant`, { fix: 'use lower-case letters, digits and dashes, and no word of an intent' });
+    throw new CliError('USAGE', `${JSON.stringify(tenant.value)} (${tenant.source}) is no tenant`, {
+      fix: 'use lower-case letters, digits and dashes, and no word of an intent',
+    });
   }
   const isDevWallet = wallet?.source === devName && dev !== null;
   return {
@@ -123,7 +140,9 @@ export function needBaseUrl(settings: Settings): string {
 /** @throws CliError `USAGE` that says how to give it */
 export function needTenant(settings: Settings): string {
   if (settings.tenant !== undefined) return settings.tenant;
-  throw new CliError('USAGE', 'no tenant is configured', { fix: 'add --tenant <tenant>, or set LOGLINE_TENANT' });
+  throw new CliError('USAGE', 'no tenant is configured', {
+    fix: 'add --tenant <tenant>, or set LOGLINE_TENANT',
+  });
 }
 
 function first(...candidates: readonly (readonly [string, string | undefined])[]): Found | null {
@@ -136,10 +155,20 @@ function normalUrl({ value, source }: Found): string {
   try {
     url = new URL(value);
   } catch (cause) {
-    throw new CliError('USAGE', `${value} (${source}) is not a URL`, { cause, fix: 'use http://host:port or https://host' });
+    throw new CliError('USAGE', `${value} (${source}) is not a URL`, {
+      cause,
+      fix: 'use http://host:port or https://host',
+    });
   }
-  if ((url.protocol !== 'http:' && url.protocol !== 'https:') || url.username !== '' || url.search !== '' || url.hash !== '') {
-    throw new CliError('USAGE', `${url.origin} (${source}) is not a base URL`, { fix: 'use http://host:port or https://host, without a user, query or fragment' });
+  if (
+    (url.protocol !== 'http:' && url.protocol !== 'https:') ||
+    url.username !== '' ||
+    url.search !== '' ||
+    url.hash !== ''
+  ) {
+    throw new CliError('USAGE', `${url.origin} (${source}) is not a base URL`, {
+      fix: 'use http://host:port or https://host, without a user, query or fragment',
+    });
   }
   return url.href.replace(/\/+$/, '');
 }

@@ -14,5 +14,7 @@ export async function appliedManifest(sdk: LogLineSDK, { ref, subject }: Resolve
     if (!payloadChecker.check(payload) || !('manifest' in payload)) continue;
     if (ref.endsWith(`@${manifestHash(payload.manifest)}`)) return payload.manifest;
   }
-  throw new CliError('NOT_FOUND', `the manifest ${ref} is not in the log (yet)`, { fix: 'logline minicontainer apply <manifest.json>' });
+  throw new CliError('NOT_FOUND', `the manifest ${ref} is not in the log (yet)`, {
+    fix: 'logline minicontainer apply <manifest.json>',
+  });
 }

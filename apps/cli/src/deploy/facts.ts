@@ -34,9 +34,22 @@ export function readFact(span: Span, style: Style): DeployFact {
   const payload = span.payload ?? {};
   const deploy = typeof payload['deploy'] === 'string' ? payload['deploy'] : null;
   const exitCode = typeof payload['exit_code'] === 'number' ? payload['exit_code'] : null;
-  const paint = phase === 'running' ? style.green : phase === 'failed' ? style.red : phase === 'exited' && exitCode !== 0 ? style.yellow : style.bold;
+  const paint =
+    phase === 'running'
+      ? style.green
+      : phase === 'failed'
+        ? style.red
+        : phase === 'exited' && exitCode !== 0
+          ? style.yellow
+          : style.bold;
   const said = describe(intent, payload);
-  return { intent, phase, deploy, exitCode, text: `${style.dim(span.ts)}  ${paint(intent.padEnd(18))}${said === '' ? '' : `  ${printable(said)}`}` };
+  return {
+    intent,
+    phase,
+    deploy,
+    exitCode,
+    text: `${style.dim(span.ts)}  ${paint(intent.padEnd(18))}${said === '' ? '' : `  ${printable(said)}`}`,
+  };
 }
 
 function describe(intent: string, payload: Readonly<Record<string, unknown>>): string {
@@ -48,7 +61,10 @@ function describe(intent: string, payload: Readonly<Record<string, unknown>>): s
     case 'deploy.failed':
       return parts(text('why'), text('message'));
     case 'deploy.applied':
-      return parts(text('action') === 'stop' ? 'stopped' : `container ${text('container').slice(0, 12)}`, text('image'));
+      return parts(
+        text('action') === 'stop' ? 'stopped' : `container ${text('container').slice(0, 12)}`,
+        text('image'),
+      );
     case 'grant.materialize':
       return 'the runner opens the grants';
     case 'grant.materialized':
@@ -57,7 +73,10 @@ function describe(intent: string, payload: Readonly<Record<string, unknown>>): s
       return parts(`on ${text('provider')} ${text('node')}`, portsOf(payload['ports']));
     case 'run_state.exited':
     case 'run_state.failed':
-      return parts(typeof payload['exit_code'] === 'number' ? `exit code ${payload['exit_code']}` : '', text('why'));
+      return parts(
+        typeof payload['exit_code'] === 'number' ? `exit code ${payload['exit_code']}` : '',
+        text('why'),
+      );
     default:
       return '';
   }
@@ -68,7 +87,9 @@ export function portsOf(ports: unknown): string {
   if (!Array.isArray(ports)) return '';
   return ports
     .flatMap((port: unknown) =>
-      typeof port === 'object' && port !== null && 'host' in port && 'container' in port ? [`port ${String(port.container)} → 127.0.0.1:${String(port.host)}`] : [],
+      typeof port === 'object' && port !== null && 'host' in port && 'container' in port
+        ? [`port ${String(port.container)} → 127.0.0.1:${String(port.host)}`]
+        : [],
     )
     .join(', ');
 }

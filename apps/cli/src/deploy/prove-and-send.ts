@@ -28,12 +28,21 @@ export async function sendWithProof(
   const { io, out } = context;
   const { tenant } = parseSubject(draft.subject);
   const state = await context.state();
-  const send = (proof: string | undefined): Promise<Submitted> => submit(context, sdk, { ...draft, payload: { ...draft.payload, ...(proof === undefined ? {} : { proof }) } });
-  if (choice.isNone === true || choice.id !== undefined) return { submitted: await send(choice.id), proof: choice.id };
+  const send = (proof: string | undefined): Promise<Submitted> =>
+    submit(context, sdk, {
+      ...draft,
+      payload: { ...draft.payload, ...(proof === undefined ? {} : { proof }) },
+    });
+  if (choice.isNone === true || choice.id !== undefined)
+    return { submitted: await send(choice.id), proof: choice.id };
 
   const kid = (await context.wallet()).signer(choice.kid).kid;
   const open = (await state.openProofs(tenant, io.nowMs() + NEARLY_OVER_MS)).find(
-    (proof) => proof.intent === choice.intent && proof.subject === draft.subject && proof.ref === choice.ref && proof.kid === kid,
+    (proof) =>
+      proof.intent === choice.intent &&
+      proof.subject === draft.subject &&
+      proof.ref === choice.ref &&
+      proof.kid === kid,
   );
   if (open !== undefined) {
     try {
@@ -46,7 +55,12 @@ export async function sendWithProof(
       if (!(error instanceof AckError) || error.ack.code !== '428_PROOF_REQUIRED') throw error;
     }
   }
-  const { proof } = await proveAndSubmit(context, sdk, { intent: choice.intent, subject: draft.subject, ref: choice.ref, kid: choice.kid });
+  const { proof } = await proveAndSubmit(context, sdk, {
+    intent: choice.intent,
+    subject: draft.subject,
+    ref: choice.ref,
+    kid: choice.kid,
+  });
   out.note(`proven ${choice.intent} (${proof.id})`);
   const submitted = await send(proof.id);
   await state.dropProof(tenant, proof.id, io.nowMs());

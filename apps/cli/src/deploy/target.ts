@@ -11,15 +11,23 @@ export function completeTarget(target: Target, entries: readonly Target[]): Targ
   const meant = entries.filter(
     (entry) =>
       entry.provider === target.provider &&
-      (target.project_id === undefined || entry.project_id === undefined || entry.project_id === target.project_id) &&
+      (target.project_id === undefined ||
+        entry.project_id === undefined ||
+        entry.project_id === target.project_id) &&
       (target.service === undefined || entry.service === undefined || entry.service === target.service),
   );
   const [only] = meant;
   if (only === undefined) {
-    throw new CliError('INVALID_INPUT', `the manifest names no target ${formatTarget(target)}`, { fix: `use one of: ${entries.map(formatTarget).join('  ')}` });
+    throw new CliError('INVALID_INPUT', `the manifest names no target ${formatTarget(target)}`, {
+      fix: `use one of: ${entries.map(formatTarget).join('  ')}`,
+    });
   }
   if (meant.length > 1) {
-    throw new CliError('USAGE', `${formatTarget(target)} could be any of ${meant.map(formatTarget).join('  ')}`, { fix: 'write it out' });
+    throw new CliError(
+      'USAGE',
+      `${formatTarget(target)} could be any of ${meant.map(formatTarget).join('  ')}`,
+      { fix: 'write it out' },
+    );
   }
   return { ...only, ...target };
 }

@@ -19,15 +19,31 @@ export type Watch = {
 const POLL_MS = 1000;
 
 /** Prints facts as they are logged, and gives the one that ended the watch; null when it was interrupted or timed out. */
-export async function watchFacts(context: Context, sdk: LogLineSDK, watch: Watch): Promise<DeployFact | null> {
+export async function watchFacts(
+  context: Context,
+  sdk: LogLineSDK,
+  watch: Watch,
+): Promise<DeployFact | null> {
   const { out, deadline } = context;
   const seen = new Set<string>();
-  for await (const span of watch.isPolling === true ? poll(sdk, watch, deadline) : stream(context, sdk, watch)) {
+  for await (const span of watch.isPolling === true
+    ? poll(sdk, watch, deadline)
+    : stream(context, sdk, watch)) {
     if (seen.has(span.this)) continue;
     seen.add(span.this);
     const fact = readFact(span, out.style);
     if (!watch.wants(fact, span)) continue;
-    out.item({ event: 'fact', intent: span.intent, subject: span.subject, this: span.this, ts: span.ts, payload: span.payload ?? {} }, fact.text);
+    out.item(
+      {
+        event: 'fact',
+        intent: span.intent,
+        subject: span.subject,
+        this: span.this,
+        ts: span.ts,
+        payload: span.payload ?? {},
+      },
+      fact.text,
+    );
     if (watch.isLast(fact)) return fact;
     out.live(`waiting (${fact.phase}) …`);
   }
@@ -35,19 +51,36 @@ export async function watchFacts(context: Context, sdk: LogLineSDK, watch: Watch
   return null;
 }
 
-async function* stream(context: Context, sdk: LogLineSDK, { subject, intent, since }: Watch): AsyncGenerator<Span> {
+async function* stream(
+  context: Context,
+  sdk: LogLineSDK,
+  { subject, intent, since }: Watch,
+): AsyncGenerator<Span> {
   const params = { subject, since, ...(intent === undefined ? {} : { intent }) };
   const onReconnect = (error: unknown): void => {
-    context.out.note(`stream lost (${error instanceof Error ? error.message : 'no reason given'}), opening it again`);
+    context.out.note(
+      `stream lost (${error instanceof Error ? error.message : 'no reason given'}), opening it again`,
+    );
   };
   for await (const { span } of sdk.events(params, context.deadline, onReconnect)) yield span;
 }
 
-async function* poll(sdk: LogLineSDK, { subject, intent, since }: Watch, signal: AbortSignal): AsyncGenerator<Span> {
+async function* poll(
+  sdk: LogLineSDK,
+  { subject, intent, since }: Watch,
+  signal: AbortSignal,
+): AsyncGenerator<Span> {
   let cursor: string | undefined;
   while (!signal.aborted) {
     try {
-      const page = await sdk.query({ subject, ...(intent === undefined ? {} : { intent }), ...(cursor === undefined ? { since } : { cursor }) }, signal);
+      const page = await sdk.query(
+        {
+          subject,
+          ...(intent === undefined ? {} : { intent }),
+          ...(cursor === undefined ? { since } : { cursor }),
+        },
+        signal,
+      );
       yield* page.items;
       cursor = page.cursor ?? cursor;
       if (page.has_more) continue;

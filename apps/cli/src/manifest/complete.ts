@@ -20,7 +20,12 @@ const SLOT_SCOPES = ['deploy:*', 'prove:*', 'grant:*'];
 /** Whether a manifest carries a signature, and not just the place where one goes. */
 export function isSigned(manifest: JsonObject): boolean {
   const { provenance } = manifest;
-  return isObject(provenance) && typeof provenance['sig'] === 'string' && !isPlaceholder(provenance['sig']) && provenance['sig'] !== '';
+  return (
+    isObject(provenance) &&
+    typeof provenance['sig'] === 'string' &&
+    !isPlaceholder(provenance['sig']) &&
+    provenance['sig'] !== ''
+  );
 }
 
 /**
@@ -66,8 +71,12 @@ function signingSlots(given: Value | undefined, { kid, pub }: Filler, put: Put):
 function apiSlots(given: Value | undefined, { tokenId }: Filler, put: Put): Value {
   if (given !== undefined && !Array.isArray(given)) return given;
   const slots = given ?? [];
-  if (tokenId === null || slots.some((slot: Value) => isObject(slot) && slot['token_id'] === tokenId)) return slots;
-  return put([...slots, { token_id: tokenId, scopes: SLOT_SCOPES, status: 'active' }], `slots.api ${tokenId}`);
+  if (tokenId === null || slots.some((slot: Value) => isObject(slot) && slot['token_id'] === tokenId))
+    return slots;
+  return put(
+    [...slots, { token_id: tokenId, scopes: SLOT_SCOPES, status: 'active' }],
+    `slots.api ${tokenId}`,
+  );
 }
 
 function isPlaceholder(value: unknown): boolean {

@@ -9,7 +9,11 @@ export async function writeManifest(path: string, manifest: object): Promise<voi
 }
 
 /** One writer at a time, so that two seals do not lose each other's artifact. */
-export async function editManifest(path: string, read: () => Promise<JsonObject>, change: (manifest: JsonObject) => JsonObject): Promise<JsonObject> {
+export async function editManifest(
+  path: string,
+  read: () => Promise<JsonObject>,
+  change: (manifest: JsonObject) => JsonObject,
+): Promise<JsonObject> {
   return await withFileLock(path, async () => {
     const next = change(await read());
     await writeManifest(path, next);
@@ -30,14 +34,18 @@ export function withGrant(manifest: JsonObject, grant: Grant, variable: string |
   return unsigned({
     ...manifest,
     grants: withItem(manifest['grants'], grant.id, value),
-    ...(variable === undefined ? {} : { deploy: { ...deploy, env: { ...env, [variable]: `grant://${grant.id}` } } }),
+    ...(variable === undefined
+      ? {}
+      : { deploy: { ...deploy, env: { ...env, [variable]: `grant://${grant.id}` } } }),
   });
 }
 
 /** A grant of this artifact that the author has drafted, so that its id, audience and life stay as written. */
 export function draftedGrant(manifest: JsonObject, artifactId: string): JsonObject | null {
   const list = manifest['grants'];
-  const found = Array.isArray(list) ? list.find((grant: unknown) => isObject(grant) && grant['artifact_id'] === artifactId) : undefined;
+  const found = Array.isArray(list)
+    ? list.find((grant: unknown) => isObject(grant) && grant['artifact_id'] === artifactId)
+    : undefined;
   return isObject(found) ? found : null;
 }
 
@@ -55,6 +63,12 @@ function withItem(list: JsonObject[string] | undefined, id: string, item: JsonOb
 
 function toJson(grant: Grant): JsonObject {
   const { wraps, scope, ...rest } = grant;
-  const texts = Object.fromEntries(Object.entries(rest).filter((entry): entry is [string, string] => typeof entry[1] === 'string'));
-  return { ...texts, scope: [...scope], ...(wraps === undefined ? {} : { wraps: wraps.map((wrap) => ({ ...wrap })) }) };
+  const texts = Object.fromEntries(
+    Object.entries(rest).filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
+  );
+  return {
+    ...texts,
+    scope: [...scope],
+    ...(wraps === undefined ? {} : { wraps: wraps.map((wrap) => ({ ...wrap })) }),
+  };
 }

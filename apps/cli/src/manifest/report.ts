@@ -5,7 +5,11 @@ import { printable, type Style } from '../terminal/style.ts';
 export function formatDetails(details: readonly Detail[], mark: string, style: Style): string {
   return details
     .map(({ code, pointer, message, fix }) =>
-      [`${mark} ${style.bold(pointer === '' ? '(all of it)' : printable(pointer))}  ${style.dim(code)}`, `    ${printable(message)}`, `    ${style.cyan('fix:')} ${printable(fix)}`].join('\n'),
+      [
+        `${mark} ${style.bold(pointer === '' ? '(all of it)' : printable(pointer))}  ${style.dim(code)}`,
+        `    ${printable(message)}`,
+        `    ${style.cyan('fix:')} ${printable(fix)}`,
+      ].join('\n'),
     )
     .join('\n');
 }

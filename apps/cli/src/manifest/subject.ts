@@ -6,7 +6,9 @@ import { isObject, type JsonObject } from '../json-file.ts';
 export function subjectOfManifest(manifest: JsonObject, tenant: string, name: string | undefined): string {
   const chosen = name ?? firstService(manifest);
   if (chosen === undefined) {
-    throw new CliError('USAGE', 'the manifest does not say what the container is called', { fix: 'add --name <name>, or give its first target a service' });
+    throw new CliError('USAGE', 'the manifest does not say what the container is called', {
+      fix: 'add --name <name>, or give its first target a service',
+    });
   }
   if (!isName(chosen)) {
     throw new CliError('USAGE', `${JSON.stringify(chosen)} cannot name a container`, {
@@ -23,9 +25,13 @@ export function parseContainer(text: string, tenant: string | undefined): string
     if (subject.kind === 'minicontainer') return text;
     throw new CliError('USAGE', `${text} is no container`, { fix: 'use urn:minicontainer:<tenant>/<name>' });
   }
-  const short = parseShortRef(text.startsWith('mc:') ? text : `mc:${text.includes('/') ? text : `${tenant ?? ''}/${text}`}`);
+  const short = parseShortRef(
+    text.startsWith('mc:') ? text : `mc:${text.includes('/') ? text : `${tenant ?? ''}/${text}`}`,
+  );
   if (short === null || !isName(short.tenant) || !isName(short.name)) {
-    throw new CliError('USAGE', `${JSON.stringify(text)} is no container`, { fix: 'use urn:minicontainer:<tenant>/<name>, mc:<tenant>/<name> or a name together with --tenant' });
+    throw new CliError('USAGE', `${JSON.stringify(text)} is no container`, {
+      fix: 'use urn:minicontainer:<tenant>/<name>, mc:<tenant>/<name> or a name together with --tenant',
+    });
   }
   return formatSubject({ kind: 'minicontainer', tenant: short.tenant, name: short.name });
 }

@@ -1,14 +1,30 @@
 import { formatBase64, parseBase64 } from '@logline/canon-sign';
 import { parseSubject, type Receipt } from '@logline/contracts';
 import type { LogLineSDK, SignedSpan } from '@logline/sdk';
-import { formatTilePath, proveConsistency, consistencyNodes, TlogError, tileReader, tilesOfNodes, type TileId, verifyGrowth, verifyReceipt, type VerifiedReceipt } from '@logline/tlog';
+import {
+  formatTilePath,
+  proveConsistency,
+  consistencyNodes,
+  TlogError,
+  tileReader,
+  tilesOfNodes,
+  type TileId,
+  verifyGrowth,
+  verifyReceipt,
+  type VerifiedReceipt,
+} from '@logline/tlog';
 import type { Context } from '../context.ts';
 import { CliError } from '../errors.ts';
 import type { SeenLog, StateStore } from '../state-store.ts';
 import { pinnedLogKey } from './log-key.ts';
 
 /** `grown`: the log was shown to have grown from what was seen before; `later`: its tiles are not served yet, the next receipt will show it. */
-export type TakenReceipt = { readonly receipt: Receipt; readonly path: string; readonly verified: 'yes' | 'no log key'; readonly growth: 'first' | 'grown' | 'later' | 'unchecked' };
+export type TakenReceipt = {
+  readonly receipt: Receipt;
+  readonly path: string;
+  readonly verified: 'yes' | 'no log key';
+  readonly growth: 'first' | 'grown' | 'later' | 'unchecked';
+};
 
 /**
  * Verifies a receipt the moment it arrives and keeps it with its span. With a pinned log key a receipt that does not hold is an error: somebody
@@ -16,34 +32,58 @@ export type TakenReceipt = { readonly receipt: Receipt; readonly path: string; r
  *
  * @throws CliError `NOT_VERIFIED`
  */
-export async function takeReceipt(context: Context, sdk: LogLineSDK, { span, bytes }: SignedSpan, receipt: Receipt): Promise<TakenReceipt> {
+export async function takeReceipt(
+  context: Context,
+  sdk: LogLineSDK,
+  { span, bytes }: SignedSpan,
+  receipt: Receipt,
+): Promise<TakenReceipt> {
   const { tenant } = parseSubject(span.subject);
   const state = await context.state();
   const key = await pinnedLogKey(context, tenant, receipt.log);
   if (key === null) {
-    context.out.warn(`receipt kept but not verified: no log key is pinned for ${receipt.log} (logline login --log-key <vkey>)`);
+    context.out.warn(
+      `receipt kept but not verified: no log key is pinned for ${receipt.log} (logline login --log-key <vkey>)`,
+    );
     const path = await state.saveReceipt(tenant, receipt.index, span.this, { span, receipt });
     return { receipt, path, verified: 'no log key', growth: 'unchecked' };
   }
   const verified = verify(receipt, bytes, key.vkey);
-  const path = await state.saveReceipt(tenant, receipt.index, span.this, { span, receipt, log_key: key.text });
+  const path = await state.saveReceipt(tenant, receipt.index, span.this, {
+    span,
+    receipt,
+    log_key: key.text,
+  });
   return { receipt, path, verified: 'yes', growth: await checkGrowth(state, sdk, key.text, verified) };
 }
 
-function verify(receipt: Receipt, spanBytes: Uint8Array, vkey: Parameters<typeof verifyReceipt>[0]['vkeys'][number]): VerifiedReceipt {
+function verify(
+  receipt: Receipt,
+  spanBytes: Uint8Array,
+  vkey: Parameters<typeof verifyReceipt>[0]['vkeys'][number],
+): VerifiedReceipt {
   try {
     return verifyReceipt({ receipt, spanBytes, vkeys: [vkey] });
   } catch (cause) {
     if (!(cause instanceof TlogError)) throw cause;
-    throw new CliError('NOT_VERIFIED', `the receipt of ${receipt.this} does not hold: ${cause.message} (${cause.code})`, {
-      cause,
-      fix: 'do not rely on it; compare the pinned log key with that of the operator (logline doctor)',
-    });
+    throw new CliError(
+      'NOT_VERIFIED',
+      `the receipt of ${receipt.this} does not hold: ${cause.message} (${cause.code})`,
+      {
+        cause,
+        fix: 'do not rely on it; compare the pinned log key with that of the operator (logline doctor)',
+      },
+    );
   }
 }
 
 /** The head kept is always one for which growth from every earlier one was shown. */
-async function checkGrowth(state: StateStore, sdk: LogLineSDK, logKey: string, head: VerifiedReceipt): Promise<TakenReceipt['growth']> {
+async function checkGrowth(
+  state: StateStore,
+  sdk: LogLineSDK,
+  logKey: string,
+  head: VerifiedReceipt,
+): Promise<TakenReceipt['growth']> {
   const seen = await state.seenLog(logKey);
   if (seen === null) {
     await state.setSeenLog(logKey, toSeen(head));
@@ -54,23 +94,39 @@ async function checkGrowth(state: StateStore, sdk: LogLineSDK, logKey: string, h
   const tiles = await fetchTiles(sdk, older.size, newer.size);
   if (tiles === null) return 'later';
   try {
-    const proof = proveConsistency(older.size, newer.size, tileReader(newer.size, (tile) => tiles.get(formatTilePath(tile)) ?? new Uint8Array()));
-    verifyGrowth<{ readonly origin: string; readonly size: bigint; readonly root: Uint8Array }>(known, head, proof);
+    const proof = proveConsistency(
+      older.size,
+      newer.size,
+      tileReader(newer.size, (tile) => tiles.get(formatTilePath(tile)) ?? new Uint8Array()),
+    );
+    verifyGrowth<{ readonly origin: string; readonly size: bigint; readonly root: Uint8Array }>(
+      known,
+      head,
+      proof,
+    );
   } catch (cause) {
     if (!(cause instanceof TlogError)) throw cause;
     // tiles that cannot be read prove nothing either way; the head stays where it was, so the question stays open
     if (cause.code !== 'ROOT_MISMATCH') return 'later';
-    throw new CliError('NOT_VERIFIED', `the log ${head.origin} shows two histories: size ${known.size} as seen before is no part of size ${head.size} (${cause.code})`, {
-      cause,
-      fix: `keep both signed checkpoints as evidence (${state.dir}) and tell the operator; if the installation was made anew, remove that folder`,
-    });
+    throw new CliError(
+      'NOT_VERIFIED',
+      `the log ${head.origin} shows two histories: size ${known.size} as seen before is no part of size ${head.size} (${cause.code})`,
+      {
+        cause,
+        fix: `keep both signed checkpoints as evidence (${state.dir}) and tell the operator; if the installation was made anew, remove that folder`,
+      },
+    );
   }
   if (head.size > known.size) await state.setSeenLog(logKey, toSeen(head));
   return 'grown';
 }
 
 /** Null when one of them is not served: the readers' view may be a moment behind the ledger. */
-async function fetchTiles(sdk: LogLineSDK, from: bigint, to: bigint): Promise<ReadonlyMap<string, Uint8Array> | null> {
+async function fetchTiles(
+  sdk: LogLineSDK,
+  from: bigint,
+  to: bigint,
+): Promise<ReadonlyMap<string, Uint8Array> | null> {
   const wanted = from === to || from === 0n ? [] : tilesOfNodes(consistencyNodes(from, to), to);
   const paths = [...new Set(wanted.map((tile: TileId) => formatTilePath(tile)))];
   try {

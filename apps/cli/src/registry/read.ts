@@ -9,19 +9,30 @@ const PAGE = 1000;
 const MOST_PAGES = 100;
 
 /** Every fact about a subject that fits, oldest first. @throws LogLineError; CliError `FAILED` when there are more than 100,000 */
-export async function readAll(sdk: LogLineSDK, filter: { readonly subject: string; readonly intent?: string; readonly since?: string }): Promise<readonly Span[]> {
+export async function readAll(
+  sdk: LogLineSDK,
+  filter: { readonly subject: string; readonly intent?: string; readonly since?: string },
+): Promise<readonly Span[]> {
   const spans: Span[] = [];
   let cursor: string | undefined;
   for (let page = 0; page < MOST_PAGES; page++) {
-    const { items, cursor: next, has_more } = await sdk.query({ ...filter, limit: PAGE, ...(cursor === undefined ? {} : { cursor }) });
+    const {
+      items,
+      cursor: next,
+      has_more,
+    } = await sdk.query({ ...filter, limit: PAGE, ...(cursor === undefined ? {} : { cursor }) });
     spans.push(...items);
     if (!has_more || next === undefined) return spans;
     cursor = next;
   }
-  throw new CliError('FAILED', `there are more than ${PAGE * MOST_PAGES} facts`, { fix: 'narrow it with --since' });
+  throw new CliError('FAILED', `there are more than ${PAGE * MOST_PAGES} facts`, {
+    fix: 'narrow it with --since',
+  });
 }
 
-export async function readRegistry(sdk: LogLineSDK): Promise<{ readonly registry: Registry; readonly spans: readonly Span[] }> {
+export async function readRegistry(
+  sdk: LogLineSDK,
+): Promise<{ readonly registry: Registry; readonly spans: readonly Span[] }> {
   const spans = await readAll(sdk, { subject: `urn:tenant:${sdk.tenant}`, intent: 'registry.*' });
   return { registry: foldRegistry(spans), spans };
 }
@@ -64,12 +75,14 @@ function verifySigner(span: Span, before: readonly Span[], { root }: Trust): voi
   const registry = foldRegistry([...before, ...(span.intent === 'registry.tenant.created' ? [span] : [])]);
   if (span.intent === 'registry.tenant.created') {
     const named = registry.created?.root;
-    if (before.length > 0 || named?.pub !== root.pub) throw notVerified(span, 'does not name the root key that this wallet has pinned');
+    if (before.length > 0 || named?.pub !== root.pub)
+      throw notVerified(span, 'does not name the root key that this wallet has pinned');
     verify(span, () => verifyObject('possession', span.payload, parseHex(root.pub, 32)));
     return;
   }
   const key = registry.keys.get(span.signature.kid);
-  if (key === undefined || !key.status.startsWith('active')) throw notVerified(span, `is signed by ${span.signature.kid}, which was no valid key then`);
+  if (key === undefined || !key.status.startsWith('active'))
+    throw notVerified(span, `is signed by ${span.signature.kid}, which was no valid key then`);
   verify(span, () => verifyObject('span', span, parseHex(key.pub, 32)));
 }
 

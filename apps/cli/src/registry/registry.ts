@@ -1,8 +1,28 @@
-import type { ApikeyCreate, ApikeyRevoke, KeyAdd, KeyRevoke, RunnerAdd, RunnerRemove, Span, TenantCreated } from '@logline/contracts';
+import type {
+  ApikeyCreate,
+  ApikeyRevoke,
+  KeyAdd,
+  KeyRevoke,
+  RunnerAdd,
+  RunnerRemove,
+  Span,
+  TenantCreated,
+} from '@logline/contracts';
 import { type Checker, checkerOf, INTENTS } from '@logline/contracts';
 
-export type KeyRow = { readonly kid: string; readonly pub: string; readonly scopes: readonly string[]; readonly status: string; readonly exp?: string };
-export type TokenRow = { readonly tokenId: string; readonly scopes: readonly string[]; readonly status: string; readonly exp?: string };
+export type KeyRow = {
+  readonly kid: string;
+  readonly pub: string;
+  readonly scopes: readonly string[];
+  readonly status: string;
+  readonly exp?: string;
+};
+export type TokenRow = {
+  readonly tokenId: string;
+  readonly scopes: readonly string[];
+  readonly status: string;
+  readonly exp?: string;
+};
 export type RunnerRow = RunnerAdd & { readonly status: 'active' | 'removed'; readonly span: string };
 
 /** Who may do what in a tenant, as its registry facts say in order. */
@@ -26,7 +46,12 @@ export function foldRegistry(spans: readonly Span[]): Registry {
         created = fact.payload;
         const { root, api_key } = fact.payload;
         keys.set(root.kid, { kid: root.kid, pub: root.pub, scopes: root.scopes, status: 'active (root)' });
-        tokens.set(api_key.token_id, { tokenId: api_key.token_id, scopes: api_key.scopes, status: 'active', ...exp(api_key) });
+        tokens.set(api_key.token_id, {
+          tokenId: api_key.token_id,
+          scopes: api_key.scopes,
+          status: 'active',
+          ...exp(api_key),
+        });
         break;
       }
       case 'registry.key.add': {
@@ -74,7 +99,9 @@ type Payloads = {
   'registry.runner.add': RunnerAdd;
   'registry.runner.remove': RunnerRemove;
 };
-type RegistryFact = { [I in keyof Payloads]: { readonly intent: I; readonly payload: Payloads[I] } }[keyof Payloads];
+type RegistryFact = {
+  [I in keyof Payloads]: { readonly intent: I; readonly payload: Payloads[I] };
+}[keyof Payloads];
 
 const CHECKERS: { readonly [I in keyof Payloads]: Checker<unknown> } = {
   'registry.tenant.created': checkerOf(INTENTS['registry.tenant.created'].payload),

@@ -4,7 +4,11 @@ import { isLive, type Style, styleFor } from './style.ts';
 /** Version of every `--json` document; a change that a script would notice makes it 2. */
 export const SCHEMA_VERSION = 1;
 
-export type OutputOptions = { readonly isJson: boolean; readonly isQuiet: boolean; readonly wantsColor: boolean };
+export type OutputOptions = {
+  readonly isJson: boolean;
+  readonly isQuiet: boolean;
+  readonly wantsColor: boolean;
+};
 
 /**
  * Where a command speaks. Data goes to stdout, everything for people to stderr. With `--json`: one document on stdout, or one a
@@ -34,7 +38,9 @@ export class Output {
     this.#endLive();
     if (this.isJson) {
       const warnings = this.#warnings.length === 0 ? {} : { warnings: this.#warnings };
-      this.#io.stdout.write(`${JSON.stringify({ schemaVersion: SCHEMA_VERSION, ...document, ...warnings }, null, 2)}\n`);
+      this.#io.stdout.write(
+        `${JSON.stringify({ schemaVersion: SCHEMA_VERSION, ...document, ...warnings }, null, 2)}\n`,
+      );
     } else if (text !== '') {
       this.#io.stdout.write(`${text}\n`);
     }
@@ -43,7 +49,9 @@ export class Output {
   /** One item of a stream, at once. */
   item(document: Readonly<Record<string, unknown>>, text: string): void {
     this.#endLive();
-    this.#io.stdout.write(this.isJson ? `${JSON.stringify({ schemaVersion: SCHEMA_VERSION, ...document })}\n` : `${text}\n`);
+    this.#io.stdout.write(
+      this.isJson ? `${JSON.stringify({ schemaVersion: SCHEMA_VERSION, ...document })}\n` : `${text}\n`,
+    );
   }
 
   /** What is being done: for people, on stderr, never with `--json` or `--quiet`. */
@@ -66,7 +74,9 @@ export class Output {
   /** A line that the next one replaces on a terminal; elsewhere nothing, since state changes are printed as items. */
   live(text: string): void {
     if (!this.#isLive) return;
-    this.#io.stderr.write(`\r\u001b[2K${this.#errorStyle.dim(text.slice(0, (this.#io.stderr.columns ?? 80) - 1))}`);
+    this.#io.stderr.write(
+      `\r\u001b[2K${this.#errorStyle.dim(text.slice(0, (this.#io.stderr.columns ?? 80) - 1))}`,
+    );
     this.#liveLine = text;
   }
 
@@ -89,5 +99,7 @@ export class Output {
 /** Two columns, the first as wide as its widest cell. */
 export function columns(rows: readonly (readonly [string, string])[], gap = 2): string {
   const width = Math.max(0, ...rows.map(([left]) => left.length));
-  return rows.map(([left, right]) => (right === '' ? left : `${left.padEnd(width + gap)}${right}`)).join('\n');
+  return rows
+    .map(([left, right]) => (right === '' ? left : `${left.padEnd(width + gap)}${right}`))
+    .join('\n');
 }

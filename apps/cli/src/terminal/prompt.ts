@@ -9,7 +9,11 @@ import type { Io } from '../io.ts';
 export async function askSecret(io: Io, question: string, howElse: string): Promise<string> {
   const { stdin, stderr } = io;
   if (stdin.isTTY !== true || stdin.setRawMode === undefined) {
-    throw new CliError('AUTH_NEEDED', `${question.replace(/[:\s]+$/, '')} is needed, and there is no terminal to ask`, { fix: howElse });
+    throw new CliError(
+      'AUTH_NEEDED',
+      `${question.replace(/[:\s]+$/, '')} is needed, and there is no terminal to ask`,
+      { fix: howElse },
+    );
   }
   stderr.write(question);
   stdin.setRawMode(true);
@@ -45,7 +49,8 @@ export async function readStdin(io: Io, maxBytes: number): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let length = 0;
   for await (const chunk of io.stdin) {
-    const bytes = typeof chunk === 'string' ? new TextEncoder().encode(chunk) : new Uint8Array(chunk as Uint8Array); // a byte stream gives nothing else
+    const bytes =
+      typeof chunk === 'string' ? new TextEncoder().encode(chunk) : new Uint8Array(chunk as Uint8Array); // a byte stream gives nothing else
     length += bytes.length;
     if (length > maxBytes) throw new CliError('INVALID_INPUT', `stdin has more than ${maxBytes} bytes`);
     chunks.push(bytes);

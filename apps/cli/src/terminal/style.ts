@@ -13,7 +13,8 @@ export type Style = {
 /** Colours for one stream: NO_COLOR and --no-color win, then FORCE_COLOR and CLICOLOR_FORCE, then whether it is a terminal that can. */
 export function styleFor(sink: Sink, env: Io['env'], isWanted: boolean): Style {
   const isColored = isWanted && wantsColor(sink, env);
-  const paint = (open: number, close: number) => (text: string) => (isColored ? `\u001b[${open}m${text}\u001b[${close}m` : text);
+  const paint = (open: number, close: number) => (text: string) =>
+    isColored ? `\u001b[${open}m${text}\u001b[${close}m` : text;
   return {
     isColored,
     bold: paint(1, 22),

@@ -19,7 +19,11 @@ export type ProofRequest = {
 };
 
 /** Makes a proof, has it verified and logged, and remembers it until it is spent. @throws AckError when it is denied */
-export async function proveAndSubmit(context: Context, sdk: LogLineSDK, request: ProofRequest): Promise<{ readonly proof: Proof; readonly submitted: Submitted }> {
+export async function proveAndSubmit(
+  context: Context,
+  sdk: LogLineSDK,
+  request: ProofRequest,
+): Promise<{ readonly proof: Proof; readonly submitted: Submitted }> {
   const { io } = context;
   const { intent, subject, ref, aud } = request;
   const { tenant } = parseSubject(subject);
@@ -39,8 +43,23 @@ export async function proveAndSubmit(context: Context, sdk: LogLineSDK, request:
     },
     signer,
   );
-  const submitted = await submit(context, sdk, { intent: 'wallet.proof.submit', subject, payload: { proof } });
+  const submitted = await submit(context, sdk, {
+    intent: 'wallet.proof.submit',
+    subject,
+    payload: { proof },
+  });
   const state = await context.state();
-  await state.addProof(tenant, { id: proof.id, intent, subject, ...(ref === undefined ? {} : { ref }), kid: proof.kid, expMs: Date.parse(proof.exp) }, io.nowMs());
+  await state.addProof(
+    tenant,
+    {
+      id: proof.id,
+      intent,
+      subject,
+      ...(ref === undefined ? {} : { ref }),
+      kid: proof.kid,
+      expMs: Date.parse(proof.exp),
+    },
+    io.nowMs(),
+  );
   return { proof, submitted };
 }

@@ -12,7 +12,9 @@ export function newKey(io: Io, kid?: string): SigningKey {
   const pub = formatHex(publicKeyFromSeed(seed));
   const name = kid ?? `kid_${pub.slice(0, 12)}`;
   if (!KID.test(name) || isIntent(name)) {
-    throw new CliError('USAGE', `${JSON.stringify(name)} cannot name a key`, { fix: 'use letters, digits, dots, dashes and underscores' });
+    throw new CliError('USAGE', `${JSON.stringify(name)} cannot name a key`, {
+      fix: 'use letters, digits, dots, dashes and underscores',
+    });
   }
   return { kid: name, seed: formatHex(seed), pub, created: formatInstant(io.nowMs()) };
 }

@@ -1,5 +1,12 @@
 import { formatHex, signerFromSeed, type LocalSigner, parseHex } from '@logline/canon-sign';
-import { emptyWallet, findKey, LOCK_RANDOM_BYTES, lockWallet, unlockWallet, type Wallet } from '@logline/wallet';
+import {
+  emptyWallet,
+  findKey,
+  LOCK_RANDOM_BYTES,
+  lockWallet,
+  unlockWallet,
+  type Wallet,
+} from '@logline/wallet';
 import type { Settings } from '../config/settings.ts';
 import { CliError } from '../errors.ts';
 import { createPrivate, modeOf, readPrivate, withFileLock, writePrivate } from '../files.ts';
@@ -29,7 +36,9 @@ export class WalletFile {
   static async open(io: Io, settings: Settings): Promise<WalletFile> {
     const path = settings.walletPath;
     if ((await modeOf(path)) === null) {
-      throw new CliError('AUTH_NEEDED', `there is no wallet at ${path}`, { fix: 'make one: logline wallet init' });
+      throw new CliError('AUTH_NEEDED', `there is no wallet at ${path}`, {
+        fix: 'make one: logline wallet init',
+      });
     }
     const bytes = await readPrivate(path, 'wallet');
     const passphrase = await passphraseOf(io, settings, `Passphrase of ${path}: `);
@@ -37,7 +46,12 @@ export class WalletFile {
   }
 
   /** @throws CliError `CONFLICT` when there is a file already */
-  static async create(io: Io, settings: Settings, passphrase: string, first: (empty: Wallet) => Wallet): Promise<WalletFile> {
+  static async create(
+    io: Io,
+    settings: Settings,
+    passphrase: string,
+    first: (empty: Wallet) => Wallet,
+  ): Promise<WalletFile> {
     const wallet = first(emptyWallet());
     const bytes = lockWallet(wallet, passphrase, io.random(LOCK_RANDOM_BYTES));
     await createPrivate(settings.walletPath, bytes);
@@ -66,7 +80,8 @@ export class WalletFile {
   signer(kid?: string): LocalSigner {
     const key = findKey(this.#wallet, kid);
     const signer = signerFromSeed(key.kid, parseHex(key.seed, 32));
-    if (formatHex(signer.publicKey) !== key.pub) throw new CliError('FAILED', `the key ${key.kid} of this wallet does not fit its public half`);
+    if (formatHex(signer.publicKey) !== key.pub)
+      throw new CliError('FAILED', `the key ${key.kid} of this wallet does not fit its public half`);
     return signer;
   }
 }
@@ -83,7 +98,8 @@ export async function passphraseOf(io: Io, settings: Settings, question: string)
     return new TextDecoder().decode(withoutFinalNewline(bytes));
   }
   if (settings.passphrase !== undefined) return settings.passphrase;
-  if (!settings.mayAsk) throw new CliError('AUTH_NEEDED', 'the wallet needs its passphrase', { fix: HOW_ELSE });
+  if (!settings.mayAsk)
+    throw new CliError('AUTH_NEEDED', 'the wallet needs its passphrase', { fix: HOW_ELSE });
   return await askSecret(io, question, HOW_ELSE);
 }
 
@@ -91,6 +107,7 @@ export async function passphraseOf(io: Io, settings: Settings, question: string)
 export async function newPassphrase(io: Io, settings: Settings): Promise<string> {
   if (isWalletOpen(settings) || !settings.mayAsk) return await passphraseOf(io, settings, '');
   const typed = await askSecret(io, 'New passphrase (at least 8 characters): ', HOW_ELSE);
-  if (typed !== (await askSecret(io, 'The same once more: ', HOW_ELSE))) throw new CliError('INVALID_INPUT', 'the two are not the same');
+  if (typed !== (await askSecret(io, 'The same once more: ', HOW_ELSE)))
+    throw new CliError('INVALID_INPUT', 'the two are not the same');
   return typed;
 }

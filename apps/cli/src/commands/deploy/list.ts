@@ -20,21 +20,43 @@ export function addList(group: Command, makeContext: ContextMaker): void {
         const subject = parseContainer(given, sdk.tenant);
         const spans = await readAll(sdk, { subject, intent: 'deploy.*' });
         const items = spans.map(({ this: id, intent, ts, payload }) => ({ this: id, intent, ts, payload }));
-        out.result({ subject, items }, spans.length === 0 ? `${subject} was never deployed` : spans.map((span) => readFact(span, out.style).text).join('\n'));
+        out.result(
+          { subject, items },
+          spans.length === 0
+            ? `${subject} was never deployed`
+            : spans.map((span) => readFact(span, out.style).text).join('\n'),
+        );
         return;
       }
       const views: StateView[] = [];
       for await (const view of sdk.containers()) views.push(view);
       const rows = views.map((view) => toRow(view));
       const header = ['CONTAINER', 'STATE', 'REF', 'WHERE'] as const;
-      const widths = header.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i]?.length ?? 0)));
-      const table = [header, ...rows].map((row) => row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join('  ').trimEnd());
-      out.result({ items: views }, rows.length === 0 ? 'nothing was applied yet\nnext: logline minicontainer apply <manifest.json>' : table.join('\n'));
+      const widths = header.map((title, i) =>
+        Math.max(title.length, ...rows.map((row) => row[i]?.length ?? 0)),
+      );
+      const table = [header, ...rows].map((row) =>
+        row
+          .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+          .join('  ')
+          .trimEnd(),
+      );
+      out.result(
+        { items: views },
+        rows.length === 0
+          ? 'nothing was applied yet\nnext: logline minicontainer apply <manifest.json>'
+          : table.join('\n'),
+      );
     },
   });
 }
 
 function toRow({ subject, state }: StateView): readonly [string, string, string, string] {
   const text = (name: string): string => (typeof state[name] === 'string' ? state[name] : '');
-  return [subject, text('run_state') || 'none', shortRef(text('ref')), `${text('provider')} ${text('node')}`.trim()];
+  return [
+    subject,
+    text('run_state') || 'none',
+    shortRef(text('ref')),
+    `${text('provider')} ${text('node')}`.trim(),
+  ];
 }

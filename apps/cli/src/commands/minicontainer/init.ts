@@ -6,26 +6,47 @@ import { CliError } from '../../errors.ts';
 import { modeOf } from '../../files.ts';
 import { writeManifest } from '../../manifest/edit.ts';
 
-type Options = { readonly name: string; readonly image: string; readonly target: readonly string[]; readonly port?: number; readonly out: string; readonly force?: boolean };
+type Options = {
+  readonly name: string;
+  readonly image: string;
+  readonly target: readonly string[];
+  readonly port?: number;
+  readonly out: string;
+  readonly force?: boolean;
+};
 
 export function addInit(group: Command, makeContext: ContextMaker): void {
   addCommand<Options>(group, makeContext, {
     name: 'init',
     summary: 'write a manifest to start from',
-    about: 'Hardened by default: read-only root, no capabilities, a memory limit. What is missing (owner, slots, time, signature) `apply` fills in.',
-    examples: ['logline minicontainer init --name web --image ghcr.io/vv/app:1.0.0 --port 8080', 'logline minicontainer init --name job --image my-image --target docker,podman --out job.json'],
+    about:
+      'Hardened by default: read-only root, no capabilities, a memory limit. What is missing (owner, slots, time, signature) `apply` fills in.',
+    examples: [
+      'logline minicontainer init --name web --image ghcr.io/vv/app:1.0.0 --port 8080',
+      'logline minicontainer init --name job --image my-image --target docker,podman --out job.json',
+    ],
     options: [
       new Option('--name <name>', 'what the container is called').makeOptionMandatory(),
       new Option('--image <image>', 'the image to run').makeOptionMandatory(),
-      new Option('--target <target>', 'where it may run; several with commas').argParser(collectList).default(['docker', 'podman'], 'docker,podman'),
-      new Option('--port <port>', 'a port of the container; the host takes any free one').argParser(parseCount(1, 65_535)),
+      new Option('--target <target>', 'where it may run; several with commas')
+        .argParser(collectList)
+        .default(['docker', 'podman'], 'docker,podman'),
+      new Option('--port <port>', 'a port of the container; the host takes any free one').argParser(
+        parseCount(1, 65_535),
+      ),
       new Option('--out <file>', 'the file to write').default('manifest.json'),
       new Option('--force', 'replace the file'),
     ],
     run: async ({ io, out, options: globals }, options) => {
-      if (!isName(options.name)) throw new CliError('USAGE', `${JSON.stringify(options.name)} cannot name a container`, { fix: 'use lower-case letters, digits and dashes, and no word of an intent' });
+      if (!isName(options.name))
+        throw new CliError('USAGE', `${JSON.stringify(options.name)} cannot name a container`, {
+          fix: 'use lower-case letters, digits and dashes, and no word of an intent',
+        });
       const path = resolve(io.cwd, options.out);
-      if (options.force !== true && (await modeOf(path)) !== null) throw new CliError('CONFLICT', `${options.out} exists already`, { fix: 'use --out <file>, or --force to replace it' });
+      if (options.force !== true && (await modeOf(path)) !== null)
+        throw new CliError('CONFLICT', `${options.out} exists already`, {
+          fix: 'use --out <file>, or --force to replace it',
+        });
       const manifest = {
         type: 'll.minicontainer.v1',
         version: '1.0.0',
@@ -33,14 +54,19 @@ export function addInit(group: Command, makeContext: ContextMaker): void {
         deploy: {
           engine: 'container',
           image: options.image,
-          ...(options.port === undefined ? {} : { ports: [{ host: 0, container: options.port }], env: { PORT: String(options.port) } }),
+          ...(options.port === undefined
+            ? {}
+            : { ports: [{ host: 0, container: options.port }], env: { PORT: String(options.port) } }),
           resources: { memory_bytes: 268_435_456, pids: 256 },
           security: { read_only_rootfs: true },
           targets: options.target.map((text) => ({ service: options.name, ...parseTarget(text) })),
         },
       };
       await writeManifest(path, manifest);
-      out.result({ file: path, manifest, next: `logline minicontainer verify ${options.out}` }, `${out.style.green('wrote')} ${options.out}\nnext: logline minicontainer verify ${options.out}`);
+      out.result(
+        { file: path, manifest, next: `logline minicontainer verify ${options.out}` },
+        `${out.style.green('wrote')} ${options.out}\nnext: logline minicontainer verify ${options.out}`,
+      );
     },
   });
 }

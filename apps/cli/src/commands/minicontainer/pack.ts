@@ -12,16 +12,28 @@ export function addPack(group: Command, makeContext: ContextMaker): void {
     name: 'pack',
     args: '<manifest>',
     summary: 'one .llc file of a manifest and its sealed artifacts',
-    about: 'Artifacts are taken from artifacts/<id> beside the manifest. The same input gives the same bytes.',
-    examples: ['logline minicontainer pack manifest.json', 'logline minicontainer pack manifest.json --out web.llc --json'],
+    about:
+      'Artifacts are taken from artifacts/<id> beside the manifest. The same input gives the same bytes.',
+    examples: [
+      'logline minicontainer pack manifest.json',
+      'logline minicontainer pack manifest.json --out web.llc --json',
+    ],
     options: [new Option('-o, --out <file>', 'the file to write').default(undefined, 'minicontainer.llc')],
     run: async (context, options, [file]) => {
       const { manifest, artifacts } = await loadManifest(context, needArg(file, '<manifest>'));
       const bytes = packLlc({ manifest, artifacts });
       const target = options.out ?? 'minicontainer.llc';
       await writePublic(resolve(context.io.cwd, target), bytes);
-      const document = { file: target, size_bytes: bytes.length, hash: blake3Hash(bytes), artifacts: [...artifacts.keys()] };
-      context.out.result(document, `${context.out.style.green('packed')} ${target} (${bytes.length} bytes, ${artifacts.size} artifact${artifacts.size === 1 ? '' : 's'})\nnext: logline minicontainer apply ${target}`);
+      const document = {
+        file: target,
+        size_bytes: bytes.length,
+        hash: blake3Hash(bytes),
+        artifacts: [...artifacts.keys()],
+      };
+      context.out.result(
+        document,
+        `${context.out.style.green('packed')} ${target} (${bytes.length} bytes, ${artifacts.size} artifact${artifacts.size === 1 ? '' : 's'})\nnext: logline minicontainer apply ${target}`,
+      );
     },
   });
 }

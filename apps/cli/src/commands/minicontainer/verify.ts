@@ -23,9 +23,15 @@ export function addVerify(group: Command, makeContext: ContextMaker): void {
     about:
       'Offline. Looks at form, consistency, placeholders, credentials in the open and, for a .llc, at every file in it. Whose signature it carries only\n' +
       'the registered keys can tell: without --keys the answer is "signer: unchecked".',
-    examples: ['logline minicontainer verify manifest.json', 'logline minicontainer verify web.llc --keys keys.json --json'],
+    examples: [
+      'logline minicontainer verify manifest.json',
+      'logline minicontainer verify web.llc --keys keys.json --json',
+    ],
     options: [
-      new Option('--keys <file>', 'registered keys: what `logline key list --json` prints, [{kid, pub}], or {kid: pub}'),
+      new Option(
+        '--keys <file>',
+        'registered keys: what `logline key list --json` prints, [{kid, pub}], or {kid: pub}',
+      ),
       new Option('--name <name>', 'the container it is for, to check its grants too'),
     ],
     run: async (context, options, [file]) => {
@@ -33,12 +39,18 @@ export function addVerify(group: Command, makeContext: ContextMaker): void {
       const { manifest, name, kind, artifacts } = await loadManifest(context, needArg(file, '<file>'));
       const keys = options.keys === undefined ? undefined : await readKeys(context, options.keys);
       const { tenant } = context.options;
-      const subject = options.name === undefined ? undefined : parseContainer(options.name, tenant ?? ownerTenant(manifest));
+      const subject =
+        options.name === undefined
+          ? undefined
+          : parseContainer(options.name, tenant ?? ownerTenant(manifest));
       const { faults, warnings } = checkManifest(manifest, { tenant, subject, keys });
       const isGood = faults.length === 0;
-      const signer = keys === undefined ? 'unchecked' : isGood && warnings.length === 0 ? 'verified' : 'not verified';
+      const signer =
+        keys === undefined ? 'unchecked' : isGood && warnings.length === 0 ? 'verified' : 'not verified';
       const { style } = out;
-      const verdict = isGood ? style.green('ok') : style.red(`${faults.length} fault${faults.length === 1 ? '' : 's'}`);
+      const verdict = isGood
+        ? style.green('ok')
+        : style.red(`${faults.length} fault${faults.length === 1 ? '' : 's'}`);
       const lines = [
         formatDetails(faults, style.red('✗'), style),
         formatDetails(warnings, style.yellow('!'), style),
@@ -46,7 +58,15 @@ export function addVerify(group: Command, makeContext: ContextMaker): void {
         isGood ? `next: logline minicontainer apply ${name === 'stdin' ? '-' : name}` : '',
       ];
       out.result(
-        { ok: isGood, file: name, kind, signer, faults, warnings, ...(kind === 'llc' ? { artifacts: [...artifacts.keys()] } : {}) },
+        {
+          ok: isGood,
+          file: name,
+          kind,
+          signer,
+          faults,
+          warnings,
+          ...(kind === 'llc' ? { artifacts: [...artifacts.keys()] } : {}),
+        },
         lines.filter((line) => line !== '').join('\n'),
       );
       if (!isGood) throw new Exit(EXIT.invalid);
@@ -69,7 +89,10 @@ export async function readKeys(context: Context, path: string): Promise<readonly
     if (typeof kid !== 'string' || typeof pub !== 'string' || !PUBLIC_KEY.test(pub)) return [];
     return typeof status === 'string' && status.startsWith('revoked') ? [] : [{ kid, pub }];
   });
-  if (keys.length === 0) throw new CliError('INVALID_INPUT', `${path} has no keys`, { fix: 'logline key list --json > keys.json' });
+  if (keys.length === 0)
+    throw new CliError('INVALID_INPUT', `${path} has no keys`, {
+      fix: 'logline key list --json > keys.json',
+    });
   return keys;
 }
 const PUBLIC_KEY = /^[0-9a-f]{64}$/;

@@ -1,6 +1,12 @@
 import { formatHex } from '@logline/canon-sign';
 import { formatInstant, MAX_ARTIFACT_BYTES } from '@logline/contracts';
-import { addContentKey, ARTIFACT_NONCE_BYTES, CONTENT_KEY_BYTES, hashArtifact, sealArtifact } from '@logline/wallet';
+import {
+  addContentKey,
+  ARTIFACT_NONCE_BYTES,
+  CONTENT_KEY_BYTES,
+  hashArtifact,
+  sealArtifact,
+} from '@logline/wallet';
 import { type Command, Option } from 'commander';
 import { basename, dirname, resolve } from 'node:path';
 import { addCommand, type ContextMaker } from '../../command.ts';
@@ -14,7 +20,12 @@ import { editManifest, withArtifact } from '../../manifest/edit.ts';
 import { sealedPath } from '../../manifest/load.ts';
 import { askSecret, readStdin, withoutFinalNewline } from '../../terminal/prompt.ts';
 
-type Options = { readonly file?: string; readonly type: string; readonly manifest?: string | false; readonly exact?: boolean };
+type Options = {
+  readonly file?: string;
+  readonly type: string;
+  readonly manifest?: string | false;
+  readonly exact?: boolean;
+};
 
 export function addSeal(group: Command, makeContext: ContextMaker): void {
   addCommand<Options>(group, makeContext, {
@@ -24,7 +35,10 @@ export function addSeal(group: Command, makeContext: ContextMaker): void {
     about:
       'The secret comes from stdin, from --file, or is typed; never from the command line. One final line feed is left out unless --exact.\n' +
       'Writes artifacts/<id> beside the manifest and lists it there; the key that opens it stays in the wallet.',
-    examples: ["printf %s 'postgres://app@db/app' | logline wallet seal secret_db_url", 'logline wallet seal tls_key --file ./tls.key --exact --manifest web/manifest.json'],
+    examples: [
+      "printf %s 'postgres://app@db/app' | logline wallet seal secret_db_url",
+      'logline wallet seal tls_key --file ./tls.key --exact --manifest web/manifest.json',
+    ],
     options: [
       new Option('--file <file>', 'read the secret from a file'),
       new Option('--type <type>', 'what kind of secret it is').default('secret.v1'),
@@ -35,36 +49,77 @@ export function addSeal(group: Command, makeContext: ContextMaker): void {
     run: async (context, options, [given]) => {
       const { io, out } = context;
       const id = needArg(given, '<id>');
-      if (!/^[A-Za-z0-9._-]{1,64}$/.test(id) || /^\.{1,2}$/.test(id)) throw new CliError('USAGE', `${JSON.stringify(id)} cannot name an artifact`, { fix: 'use letters, digits, dots, dashes and underscores' });
+      if (!/^[A-Za-z0-9._-]{1,64}$/.test(id) || /^\.{1,2}$/.test(id))
+        throw new CliError('USAGE', `${JSON.stringify(id)} cannot name an artifact`, {
+          fix: 'use letters, digits, dots, dashes and underscores',
+        });
       const tenant = needTenant(await context.settings());
       const wallet = await context.wallet();
       const secret = await readSecret(context, id, options);
-      if (secret.length === 0) throw new CliError('INVALID_INPUT', 'the secret is empty', { fix: 'pipe it in, use --file, or type it' });
-      if (secret.length > MAX_ARTIFACT_BYTES - 64) throw new CliError('INVALID_INPUT', `the secret has ${secret.length} bytes; ${MAX_ARTIFACT_BYTES - 64} can be sealed`);
+      if (secret.length === 0)
+        throw new CliError('INVALID_INPUT', 'the secret is empty', {
+          fix: 'pipe it in, use --file, or type it',
+        });
+      if (secret.length > MAX_ARTIFACT_BYTES - 64)
+        throw new CliError(
+          'INVALID_INPUT',
+          `the secret has ${secret.length} bytes; ${MAX_ARTIFACT_BYTES - 64} can be sealed`,
+        );
 
       const contentKey = io.random(CONTENT_KEY_BYTES);
-      const sealed = sealArtifact({ tenant, artifactId: id, plaintext: secret, contentKey, nonce: io.random(ARTIFACT_NONCE_BYTES) });
+      const sealed = sealArtifact({
+        tenant,
+        artifactId: id,
+        plaintext: secret,
+        contentKey,
+        nonce: io.random(ARTIFACT_NONCE_BYTES),
+      });
       secret.fill(0);
       const hash = hashArtifact(sealed);
       const manifestPath = await manifestToEdit(io, options.manifest);
       const path = sealedPath(manifestPath === null ? io.cwd : dirname(manifestPath), id);
       // the key first: a sealed file that nobody can open is worse than a key without a file
-      await wallet.update((current) => addContentKey(current, { tenant, artifact_id: id, artifact_hash: hash, key: formatHex(contentKey), created: formatInstant(io.nowMs()) }));
+      await wallet.update((current) =>
+        addContentKey(current, {
+          tenant,
+          artifact_id: id,
+          artifact_hash: hash,
+          key: formatHex(contentKey),
+          created: formatInstant(io.nowMs()),
+        }),
+      );
       await writePublic(path, sealed);
       const artifact = { id, type: options.type, hash, enc: 'xchacha20' as const, size_bytes: sealed.length };
       if (manifestPath !== null) {
-        await editManifest(manifestPath, async () => readJsonObject(await readInput(manifestPath), manifestPath), (manifest) => withArtifact(manifest, artifact));
+        await editManifest(
+          manifestPath,
+          async () => readJsonObject(await readInput(manifestPath), manifestPath),
+          (manifest) => withArtifact(manifest, artifact),
+        );
       }
-      const next = `logline wallet grant ${id} --aud docker --env ${id.toUpperCase().replace(/[^A-Z0-9]+/g, '_').replace(/^(SECRET_)+/, '')}`;
+      const next = `logline wallet grant ${id} --aud docker --env ${id
+        .toUpperCase()
+        .replace(/[^A-Z0-9]+/g, '_')
+        .replace(/^(SECRET_)+/, '')}`;
       out.result(
         { artifact, file: path, manifest: manifestPath, tenant, next },
-        [`${out.style.green('sealed')} ${id} for ${tenant}`, `  file      ${path}`, `  hash      ${hash}`, ...(manifestPath === null ? [] : [`  listed in ${basename(manifestPath)}`]), `next: ${next}`].join('\n'),
+        [
+          `${out.style.green('sealed')} ${id} for ${tenant}`,
+          `  file      ${path}`,
+          `  hash      ${hash}`,
+          ...(manifestPath === null ? [] : [`  listed in ${basename(manifestPath)}`]),
+          `next: ${next}`,
+        ].join('\n'),
       );
     },
   });
 }
 
-async function readSecret({ io, options: globals }: Context, id: string, options: Options): Promise<Uint8Array> {
+async function readSecret(
+  { io, options: globals }: Context,
+  id: string,
+  options: Options,
+): Promise<Uint8Array> {
   const bytes =
     options.file !== undefined && options.file !== '-'
       ? await readInput(resolve(io.cwd, options.file))

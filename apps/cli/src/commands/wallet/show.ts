@@ -16,7 +16,12 @@ export function addShow(group: Command, makeContext: ContextMaker): void {
         keys: keys.map(({ kid, pub, created }) => ({ kid, pub, created })),
         tokens: tokens.map(({ tenant, token_id }) => ({ tenant, token_id })),
         pins: pins.map(({ tenant, root, log_key }) => ({ tenant, root, log_key })),
-        vault: vault.map(({ tenant, artifact_id, artifact_hash, created }) => ({ tenant, artifact_id, artifact_hash, created })),
+        vault: vault.map(({ tenant, artifact_id, artifact_hash, created }) => ({
+          tenant,
+          artifact_id,
+          artifact_hash,
+          created,
+        })),
       };
       const section = (title: string, rows: readonly (readonly [string, string])[]): string =>
         `${out.style.bold(title)}\n${rows.length === 0 ? '  none' : columns(rows.map(([left, right]) => [`  ${left}`, right] as const))}`;
@@ -24,10 +29,25 @@ export function addShow(group: Command, makeContext: ContextMaker): void {
         document,
         [
           out.style.dim(file.path),
-          section('keys', document.keys.map(({ kid, pub }) => [kid, pub])),
-          section('API tokens', document.tokens.map(({ tenant, token_id }) => [token_id, tenant])),
-          section('pinned', document.pins.map(({ tenant, root, log_key }) => [tenant, `root ${root.kid}  log ${log_key}`])),
-          section('sealed', document.vault.map(({ tenant, artifact_id, artifact_hash }) => [artifact_id, `${tenant}  ${artifact_hash}`])),
+          section(
+            'keys',
+            document.keys.map(({ kid, pub }) => [kid, pub]),
+          ),
+          section(
+            'API tokens',
+            document.tokens.map(({ tenant, token_id }) => [token_id, tenant]),
+          ),
+          section(
+            'pinned',
+            document.pins.map(({ tenant, root, log_key }) => [tenant, `root ${root.kid}  log ${log_key}`]),
+          ),
+          section(
+            'sealed',
+            document.vault.map(({ tenant, artifact_id, artifact_hash }) => [
+              artifact_id,
+              `${tenant}  ${artifact_hash}`,
+            ]),
+          ),
         ].join('\n'),
       );
     },
