@@ -162,7 +162,8 @@ export class MessageLoop {
 
   #capacity(): number {
     const free = this.#limit - this.#held.size;
-    // small refills cost a round trip each
+    if (this.#options.how.mode === 'concurrent') return free;
+    // what waits in the queue keeps us busy; small refills cost a request each
     return free >= Math.ceil(this.#limit / 4) ? free : 0;
   }
 

@@ -29,6 +29,7 @@ export class Puller {
   #subscription: Subscription | undefined;
   #monitor: NodeJS.Timeout | undefined;
   #retry: NodeJS.Timeout | undefined;
+  #next: NodeJS.Immediate | undefined;
   #serial = 0;
   /** Messages the open pull request may still bring; 0 when none is open. */
   #outstanding = 0;
@@ -56,8 +57,16 @@ export class Puller {
     this.pull();
   }
 
-  /** Opens a pull request if none is open and there is room. */
+  /** Soon opens a pull request if none is open and there is room. What is freed in one turn of the event loop is asked for at once. */
   pull(): void {
+    if (this.#isStopped || this.#outstanding > 0 || this.#next !== undefined) return;
+    this.#next = setImmediate(() => {
+      this.#next = undefined;
+      this.#pullNow();
+    });
+  }
+
+  #pullNow(): void {
     if (this.#isStopped || this.#outstanding > 0 || this.#retry !== undefined) return;
     const { nc, stream, consumer, capacity } = this.#options;
     const batch = capacity();
@@ -92,7 +101,9 @@ export class Puller {
     this.#isStopped = true;
     clearInterval(this.#monitor);
     clearTimeout(this.#retry);
+    clearImmediate(this.#next);
     this.#retry = undefined;
+    this.#next = undefined;
     this.#outstanding = 0;
   }
 
