@@ -2,7 +2,7 @@ import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { connect } from '@nats-io/transport-node';
 import { EngineError } from '../errors.ts';
-import { findFreePort, isPortFree } from '../process/ports.ts';
+import { expectPortFree, findFreePort } from '../process/ports.ts';
 import { claimDirectory, forgetRecord, stopRecorded, writeRecord } from '../process/running-record.ts';
 import type { ProcessHandle } from '../process/supervise.ts';
 import { superviseProcess } from '../process/supervise.ts';
@@ -78,7 +78,7 @@ async function startOnPort(options: StartNatsOptions, port: number): Promise<Nat
     port,
     storeDir: join(dir, 'store'),
   });
-  if (!(await isPortFree(port))) throw new EngineError('PORT_BUSY', `port ${port} on 127.0.0.1 is taken`);
+  await expectPortFree(port);
   const server = await superviseProcess({
     name: 'nats-server',
     command: binary,

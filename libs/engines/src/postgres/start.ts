@@ -2,7 +2,7 @@ import { mkdir, realpath } from 'node:fs/promises';
 import pg from 'pg';
 import { EngineError } from '../errors.ts';
 import { toolEnvironment } from '../config.ts';
-import { findFreePort, isPortFree } from '../process/ports.ts';
+import { expectPortFree, findFreePort } from '../process/ports.ts';
 import { claimDirectory, forgetRecord, stopRecorded, writeRecord } from '../process/running-record.ts';
 import type { ProcessHandle } from '../process/supervise.ts';
 import { superviseProcess } from '../process/supervise.ts';
@@ -131,7 +131,7 @@ async function startOnPort(
 ): Promise<PostgresHandle> {
   const { dir, port, user, password, settings, logFile, detached = false } = options;
   const { dataDir, binary, ids } = place;
-  if (!(await isPortFree(port))) throw new EngineError('PORT_BUSY', `port ${port} on 127.0.0.1 is taken`);
+  await expectPortFree(port);
   await removeStaleLock(dataDir);
   const server = await superviseProcess({
     name: 'postgres',
