@@ -25,6 +25,14 @@ export {
 export { testKey, type TestKey } from './keys.ts';
 export { manifestFor, type ManifestParts } from './manifests.ts';
 export { passwordOf, TEST_USER, testUsers, type TestNats, type TestRunner } from './nats-server.ts';
+export {
+  buildService,
+  migrateService,
+  startService,
+  type LogLine,
+  type ServiceProcess,
+} from './service-process.ts';
 export { sharedFile } from './shared-file.ts';
 export { signedSpan, type SignedSpan, type SpanParts } from './spans.ts';
+export { TestLog, type TestFact } from './test-log.ts';
 export { startWorld, type World, type WorldOptions } from './world.ts';

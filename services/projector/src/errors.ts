@@ -1,7 +1,7 @@
 export const PROJECTOR_FAULTS = {
-  GAP: 'retryable', // a fact arrived before its predecessor; it comes again, behind it
-  BAD_FACT: 'rejected', // bytes that are no span, or do not hash to the leaf the ledger named
-  MOVED: 'retryable', // somebody else has moved the log's view: memory is dropped and read again
+  BAD_FACT: 'rejected', // bytes that are no span of the log they claim, or do not hash to the leaf the ledger named
+  GAP: 'rejected', // its predecessor is not in the views and the stream does not have it: parked, with all behind it in this log
+  MOVED: 'retryable', // somebody else has moved a log's view: memory is dropped and read again
 } as const satisfies Record<string, 'rejected' | 'retryable' | 'fatal'>;
 export type ProjectorErrorCode = keyof typeof PROJECTOR_FAULTS;
 

@@ -1,8 +1,10 @@
-import { JetStreamStrategy, NATS } from '@logline/jetstream';
+import type { NatsConnection } from '@nats-io/nats-core';
+import { JetStreamStrategy, NATS } from '@logline/jetstream/nest';
+import { Leadership, type Pool } from '@logline/postgres';
 import { bootService } from '@logline/service';
 import { PREFIX, ProjectorConfig } from './config.ts';
-import { Leadership } from './leadership.ts';
 import { ProjectorModule } from './projector.module.ts';
+import { POOL } from './storage/pool.ts';
 
 await bootService({
   name: 'projector',
@@ -10,10 +12,12 @@ await bootService({
   config: ProjectorConfig,
   module: (config, parts) => ProjectorModule.register(config, parts),
   transports: (app) => [app.get(JetStreamStrategy)],
-  started: (app) => void app.get(Leadership).lead(),
+  started: (app) => app.get(Leadership).start(),
   stop: (app) => [
-    ['stop intake', () => app.get(JetStreamStrategy).close()],
-    ['release lease', () => app.get(Leadership).release()],
-    ['close', () => app.get(NATS).drain()],
+    // finish the batch, then let another one lead, and only then hang up
+    ['intake', () => app.get(JetStreamStrategy).close()],
+    ['lease', () => app.get(Leadership).release()],
+    ['nats', () => app.get<NatsConnection>(NATS).drain()],
+    ['postgresql', () => app.get<Pool>(POOL).end()],
   ],
 });

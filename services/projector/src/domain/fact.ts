@@ -1,4 +1,12 @@
-import { checkerOf, isIntent, ruleOf, Span, type Checker, type FactPlace } from '@logline/contracts';
+import {
+  checkerOf,
+  isIntent,
+  parseSubject,
+  ruleOf,
+  Span,
+  type Checker,
+  type FactPlace,
+} from '@logline/contracts';
 import { ProjectorError } from '../errors.ts';
 
 /** A fact as the views take it: parsed, with its exact bytes. */
@@ -13,11 +21,11 @@ export type Fact = {
 const spanChecker = checkerOf(Span);
 const payloadCheckers = new Map<string, Checker<unknown>>();
 
-/** @throws ProjectorError `BAD_FACT` for bytes that are no span */
+/** @throws ProjectorError `BAD_FACT` for bytes that are no span of the tenant whose log they are said to be in */
 export function parseFact(bytes: Uint8Array, place: FactPlace): Fact {
-  const span = parseJson(bytes);
-  if (!spanChecker.check(span))
-    throw new ProjectorError('BAD_FACT', `entry ${place.index} of ${place.log} is no span`);
+  const span = parseJson(bytes, place);
+  if (!spanChecker.check(span)) throw badFact(place, 'is no span');
+  if (tenantOf(span, place) !== place.tenant) throw badFact(place, 'is about another tenant');
   const isClient = isIntent(span.intent) && ruleOf(span.intent).signedBy.role === 'client';
   return { span, bytes, place, isClient };
 }
@@ -33,10 +41,22 @@ export function payloadOf(span: Span): unknown {
   return checker.check(span.payload) ? span.payload : null;
 }
 
-function parseJson(bytes: Uint8Array): unknown {
+function parseJson(bytes: Uint8Array, place: FactPlace): unknown {
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch (cause) {
-    throw new ProjectorError('BAD_FACT', 'an entry is not JSON', { cause });
+    throw badFact(place, 'is not JSON', cause);
   }
+}
+
+function tenantOf(span: Span, place: FactPlace): string {
+  try {
+    return parseSubject(span.subject).tenant;
+  } catch (cause) {
+    throw badFact(place, 'has no subject', cause);
+  }
+}
+
+function badFact({ index, tenant }: FactPlace, why: string, cause?: unknown): ProjectorError {
+  return new ProjectorError('BAD_FACT', `fact ${index} of ${tenant} ${why}`, { cause });
 }

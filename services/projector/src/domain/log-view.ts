@@ -16,34 +16,45 @@ export type TileRow = {
 /** What a run of new facts of one log adds to its view. */
 export type LogGrowth = {
   readonly log: LogView;
+  /** The facts taken, and their leaf hashes. */
+  readonly facts: readonly Fact[];
   readonly leaves: readonly Uint8Array[];
   readonly tiles: readonly TileRow[];
+  /** Facts that cannot follow what is there, each with the reason. Facts that are there already are in neither list. */
+  readonly refused: readonly { readonly fact: Fact; readonly error: ProjectorError }[];
 };
 
-/**
- * Grows the view of a log by facts that follow each other.
- * @throws ProjectorError `GAP` when they do not follow what is there; `BAD_FACT` when bytes do not hash to the leaf in the header
- */
+/** Grows the view of a log by those facts that follow it without a gap and hash to the leaf the ledger named. */
 export function growLog(before: LogView, facts: readonly Fact[]): LogGrowth {
+  const { tenant } = before;
   let next = Number(before.edge.size);
-  const leaves = facts.map(({ bytes, place }) => {
-    if (place.index !== next) {
-      throw new ProjectorError('GAP', `fact ${place.index} of ${place.tenant} arrived, ${next} has not`);
+  const taken: Fact[] = [];
+  const leaves: Uint8Array[] = [];
+  const refused: { fact: Fact; error: ProjectorError }[] = [];
+  for (const fact of facts) {
+    const { index, leaf } = fact.place;
+    if (index < next) continue;
+    if (index > next) {
+      const message = `fact ${index} of ${tenant} waits behind ${next}, which the stream does not have`;
+      refused.push({ fact, error: new ProjectorError('GAP', message) });
+      continue;
     }
+    const hash = leafHash(fact.bytes);
+    if (formatHex(hash) !== leaf) {
+      const message = `fact ${index} of ${tenant} does not hash to its leaf`;
+      refused.push({ fact, error: new ProjectorError('BAD_FACT', message) });
+      continue;
+    }
+    taken.push(fact);
+    leaves.push(hash);
     next += 1;
-    const leaf = leafHash(bytes);
-    if (formatHex(leaf) !== place.leaf) {
-      throw new ProjectorError(
-        'BAD_FACT',
-        `fact ${place.index} of ${place.tenant} does not hash to its leaf`,
-      );
-    }
-    return leaf;
-  });
+  }
   const { edge, tiles } = growTiles(before.edge, leaves);
   return {
-    log: { tenant: before.tenant, edge },
+    log: { tenant, edge },
+    facts: taken,
     leaves,
     tiles: tiles.map(({ level, index, bytes }) => ({ level, index, hashes: bytes, root: tileHash(bytes) })),
+    refused,
   };
 }

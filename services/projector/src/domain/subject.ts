@@ -1,15 +1,15 @@
-import { parseSubject, type ContainerState } from '@logline/contracts';
-import { emptyContainer, evolveContainer, type ContainerFact } from './container.ts';
+import { parseSubject } from '@logline/contracts';
+import { emptyContainer, evolveContainer, type ContainerFact, type ContainerView } from './container.ts';
 import { payloadOf, type Fact } from './fact.ts';
 import { emptyTenant, evolveTenant, type TenantFact, type TenantView } from './tenant.ts';
 
-/** The view of one subject, whatever its kind. `index` is the last log index folded in; `head` the last client-signed span. */
+/** The view of one subject, whatever its kind. `index` is the last log index folded in; `head` the last client-signed span. Readers show `state.view`. */
 export type SubjectView = {
   readonly subject: string;
   readonly head: string | null;
   readonly index: number;
   readonly state:
-    | { readonly kind: 'container'; readonly view: ContainerState }
+    | ({ readonly kind: 'container' } & ContainerView)
     | { readonly kind: 'tenant'; readonly view: TenantView }
     | { readonly kind: 'person'; readonly view: Record<string, never> };
 };
@@ -18,7 +18,7 @@ export function emptySubject(subject: string): SubjectView {
   const base = { subject, head: null, index: -1 } as const;
   switch (parseSubject(subject).kind) {
     case 'minicontainer':
-      return { ...base, state: { kind: 'container', view: emptyContainer } };
+      return { ...base, state: { kind: 'container', ...emptyContainer } };
     case 'tenant':
       return { ...base, state: { kind: 'tenant', view: emptyTenant } };
     case 'person':
@@ -45,7 +45,7 @@ function evolveState(state: SubjectView['state'], { span }: Fact, index: number)
       return isContainerIntent(span.intent)
         ? {
             kind: 'container',
-            view: evolveContainer(state.view, { intent: span.intent, payload } as ContainerFact),
+            ...evolveContainer(state, { intent: span.intent, payload } as ContainerFact, index),
           } // checked against this very intent
         : state;
     case 'tenant':
@@ -62,7 +62,9 @@ function evolveState(state: SubjectView['state'], { span }: Fact, index: number)
 
 const CONTAINER_INTENTS: ReadonlySet<string> = new Set([
   'minicontainer.applied',
+  'deploy.stop',
   'deploy.planned',
+  'deploy.applied',
   'deploy.failed',
   'run_state.pending',
   'run_state.running',

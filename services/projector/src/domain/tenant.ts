@@ -1,12 +1,13 @@
-import type {
-  ApikeyCreate,
-  ApikeyRevoke,
-  KeyAdd,
-  KeyRevoke,
-  RunnerAdd,
-  RunnerAllowance,
-  RunnerRemove,
-  TenantCreated,
+import {
+  parseInstant,
+  type ApikeyCreate,
+  type ApikeyRevoke,
+  type KeyAdd,
+  type KeyRevoke,
+  type RunnerAdd,
+  type RunnerAllowance,
+  type RunnerRemove,
+  type TenantCreated,
 } from '@logline/contracts';
 
 export type KeyView = {
@@ -72,7 +73,7 @@ export function evolveTenant(state: TenantView, fact: TenantFact, index: number)
       return {
         origin,
         log_key,
-        keys: [rootKey, ...serviceKeys],
+        keys: serviceKeys.reduce<readonly KeyView[]>(withKey, [rootKey]),
         api_keys: [{ ...api_key, status: 'active' }],
         runners: [],
       };
@@ -88,7 +89,7 @@ export function evolveTenant(state: TenantView, fact: TenantFact, index: number)
         status: 'active',
         since: index,
       };
-      return { ...state, keys: [...state.keys, key] };
+      return { ...state, keys: withKey(state.keys, key) };
     }
     case 'registry.key.revoke':
       return { ...state, keys: revokeKey(state.keys, fact.payload.kid) };
@@ -101,7 +102,8 @@ export function evolveTenant(state: TenantView, fact: TenantFact, index: number)
         ...(exp === undefined ? {} : { exp }),
         status: 'active',
       };
-      return { ...state, api_keys: [...state.api_keys, token] };
+      const others = state.api_keys.filter((other) => other.token_id !== token_id);
+      return { ...state, api_keys: [...others, token] };
     }
     case 'registry.apikey.revoke':
       return {
@@ -116,7 +118,7 @@ export function evolveTenant(state: TenantView, fact: TenantFact, index: number)
       const view: RunnerView = { runner, kid, hpke_pub, providers, allow: allow ?? {}, status: 'active' };
       return {
         ...state,
-        keys: [...state.keys, key],
+        keys: withKey(state.keys, key),
         runners: [...state.runners.filter((other) => other.runner !== runner), view],
       };
     }
@@ -132,6 +134,16 @@ export function evolveTenant(state: TenantView, fact: TenantFact, index: number)
   }
 }
 
+/** A kid is given once; should a log say otherwise, the later word counts, and there is one entry. */
+function withKey(keys: readonly KeyView[], key: KeyView): readonly KeyView[] {
+  return [...keys.filter((other) => other.kid !== key.kid), key];
+}
+
 function revokeKey(keys: readonly KeyView[], kid: string): readonly KeyView[] {
   return keys.map((key) => (key.kid === kid ? { ...key, status: 'revoked' } : key));
+}
+
+/** Null for what never expires, or says so in no way a gate would have let through. */
+export function expiryMs(exp: string | undefined): number | null {
+  return exp === undefined ? null : parseInstant(exp);
 }

@@ -1,9 +1,12 @@
 import { Migration } from '@mikro-orm/migrations';
 import { LEASE_TABLE_SQL } from '@logline/postgres';
 
+/** Read by the gateway too: a column that is renamed here is renamed there. */
 export class Views extends Migration {
   override up(): void {
     this.addSql(LEASE_TABLE_SQL);
+    // how far the stream was read: where to begin, never what to skip
+    this.addSql('create table cursor (stream text primary key, sequence bigint not null)');
     this.addSql('create table log (tenant text primary key, origin text not null, size bigint not null)');
     this.addSql(`create table span (
       tenant text not null, idx bigint not null, this text not null, intent text not null, subject text not null,

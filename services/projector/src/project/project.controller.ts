@@ -1,25 +1,52 @@
 import { Controller } from '@nestjs/common';
-import { CONSUMERS, parseFactHeaders, STREAMS } from '@logline/contracts';
-import { Consume, JetStreamContext } from '@logline/jetstream';
-import { parseFact } from '../domain/fact.ts';
+import { CONSUMERS, STREAMS } from '@logline/contracts';
+import type { JetStreamContext, Rejection } from '@logline/jetstream';
+import { Consume } from '@logline/jetstream/nest';
+import { parseFact, type Fact } from '../domain/fact.ts';
+import { ProjectMetrics } from './project-metrics.ts';
 import { ProjectService } from './project.service.ts';
 
 /** What one transaction takes at most; there is no timer, whatever is there is taken. */
 const BATCH = 500;
 
+/** The only way in: facts, in stream order, while this process leads. */
 @Controller()
 export class ProjectController {
-  constructor(private readonly project: ProjectService) {}
+  constructor(
+    private readonly service: ProjectService,
+    private readonly metrics: ProjectMetrics,
+  ) {}
 
+  /** Those it returns can never be projected as they are; they are parked, and the others are done. */
   @Consume(STREAMS.facts, CONSUMERS.projector, { mode: 'batch', limit: BATCH, paused: true })
-  async onFacts(messages: readonly JetStreamContext[]): Promise<void> {
-    await this.project.project(
-      messages.map((message) =>
-        parseFact(
-          message.bytes,
-          parseFactHeaders((name) => message.header(name)),
-        ),
-      ),
-    );
+  async onFacts(messages: readonly JetStreamContext[]): Promise<readonly Rejection[]> {
+    const last = messages.at(-1);
+    this.metrics.took(messages.length, last?.pending ?? 0);
+    const { facts, garbage } = parseAll(messages);
+    const refused = await this.service.project([...facts.keys()], last?.sequence ?? 0);
+    this.metrics.settled(facts.keys(), refused);
+    return [
+      ...garbage,
+      ...refused.flatMap(({ fact, error }) => {
+        const message = facts.get(fact);
+        return message === undefined ? [] : [{ message, error }];
+      }),
+    ];
   }
+}
+
+function parseAll(messages: readonly JetStreamContext[]): {
+  readonly facts: ReadonlyMap<Fact, JetStreamContext>;
+  readonly garbage: readonly Rejection[];
+} {
+  const facts = new Map<Fact, JetStreamContext>();
+  const garbage: Rejection[] = [];
+  for (const message of messages) {
+    try {
+      facts.set(parseFact(message.bytes, message.place), message);
+    } catch (error) {
+      garbage.push({ message, error });
+    }
+  }
+  return { facts, garbage };
 }

@@ -1,43 +1,56 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { inTransaction, query, type Pool } from '@logline/postgres';
+import { STREAMS } from '@logline/contracts';
+import { inTransaction, PostgresError, type Pool } from '@logline/postgres';
+import { foldSubjects, growLogs, type BatchEffect } from '../domain/batch.ts';
 import type { Fact } from '../domain/fact.ts';
-import { growLog, type LogView } from '../domain/log-view.ts';
-import { evolveSubject, type SubjectView } from '../domain/subject.ts';
+import type { LogGrowth, LogView } from '../domain/log-view.ts';
+import type { SubjectView } from '../domain/subject.ts';
+import { ProjectorError } from '../errors.ts';
+import { advanceLogs } from '../storage/advance-logs.ts';
+import { insertCheckpoints } from '../storage/insert-checkpoints.ts';
+import { insertSpans } from '../storage/insert-spans.ts';
+import { insertTiles } from '../storage/insert-tiles.ts';
 import { loadLog } from '../storage/load-log.ts';
 import { loadSubjects } from '../storage/load-subjects.ts';
+import { notifyMoved } from '../storage/notify-moved.ts';
 import { POOL } from '../storage/pool.ts';
-import { saveGrowth } from '../storage/save-growth.ts';
+import { saveKeys } from '../storage/save-keys.ts';
 import { saveSubjects } from '../storage/save-subjects.ts';
+import { saveTokens } from '../storage/save-tokens.ts';
+import { saveCursor } from '../storage/stream-cursor.ts';
+import { Recent } from './recent.ts';
 
-/** Logs whose right edge is kept in memory; the rest are read again when they move. */
+/** Kept in memory between batches; the rest is read again when it moves. */
 const LOGS_KEPT = 10_000;
-/** Told after each commit, as `<tenant>:<last index>`; the gateway's streams wake on it. */
-export const MOVED_CHANNEL = 'views_moved';
+const SUBJECTS_KEPT = 20_000;
 
 /** Facts in, views out: one transaction a batch, with how far each log was read moving in that same transaction. */
 @Injectable()
 export class ProjectService {
   /** As last committed. Owned by this service; dropped whenever a commit's outcome is in doubt. */
-  private readonly logs = new Map<string, LogView>();
+  private readonly logs = new Recent<LogView>(LOGS_KEPT);
+  private readonly subjects = new Recent<SubjectView>(SUBJECTS_KEPT);
 
   constructor(@Inject(POOL) private readonly pool: Pool) {}
 
-  async project(facts: readonly Fact[]): Promise<void> {
+  /**
+   * Brings the views to where the facts are; facts they hold already change nothing. `sequence` is the last one of the batch in the stream.
+   * @returns the facts that cannot follow what the views hold, each with the reason
+   */
+  async project(facts: readonly Fact[], sequence: number): Promise<LogGrowth['refused']> {
     try {
-      const moves = await Promise.all([...byTenant(facts)].map(([tenant, own]) => this.plan(tenant, own)));
-      const grown = moves.filter((move) => move.facts.length > 0);
-      if (grown.length === 0) return;
-      await inTransaction(this.pool, async (client) => {
-        for (const { growth, facts: own, subjects } of grown) {
-          await saveGrowth(client, growth, own);
-          await saveSubjects(client, growth.log.tenant, subjects);
-          const last = Number(growth.log.edge.size) - 1;
-          await query(client, 'select pg_notify($1, $2)', [MOVED_CHANNEL, `${growth.log.tenant}:${last}`]);
-        }
-      });
-      for (const { growth } of grown) this.remember(growth.log);
+      const { growths, refused } = growLogs(facts, await this.logsOf(facts));
+      if (growths.length === 0) return refused;
+      const effect = { growths, ...foldSubjects(growths, await this.subjectsOf(growths)) };
+      await this.save(effect, sequence);
+      this.remember(effect);
+      return refused;
     } catch (error) {
       this.forget();
+      // whether it was committed or not, the database says it at the next try
+      if (error instanceof PostgresError && error.code === 'COMMIT_UNKNOWN') {
+        throw new ProjectorError('MOVED', 'a commit whose outcome is unknown', { cause: error });
+      }
       throw error;
     }
   }
@@ -45,29 +58,48 @@ export class ProjectService {
   /** Drops what is in memory; the database is read again. */
   forget(): void {
     this.logs.clear();
+    this.subjects.clear();
   }
 
-  private async plan(tenant: string, facts: readonly Fact[]) {
-    const log = this.logs.get(tenant) ?? (await loadLog(this.pool, tenant));
-    const fresh = facts.filter(({ place }) => place.index >= Number(log.edge.size));
-    const growth = growLog(log, fresh);
-    const touched = [...new Set(fresh.map(({ span }) => span.subject))];
-    const subjects = await loadSubjects(this.pool, tenant, touched);
-    for (const fact of fresh) {
-      const before = subjects.get(fact.span.subject);
-      if (before !== undefined) subjects.set(fact.span.subject, evolveSubject(before, fact));
+  private async logsOf(facts: readonly Fact[]): Promise<ReadonlyMap<string, LogView>> {
+    const tenants = [...new Set(facts.map(({ place }) => place.tenant))];
+    const logs = tenants.map(async (tenant) => {
+      const log = this.logs.get(tenant) ?? (await loadLog(this.pool, tenant));
+      return [tenant, log] as const;
+    });
+    return new Map(await Promise.all(logs));
+  }
+
+  private async subjectsOf(growths: readonly LogGrowth[]): Promise<ReadonlyMap<string, SubjectView>> {
+    const known = new Map<string, SubjectView>();
+    const missing = new Map<string, string>();
+    for (const { log, facts } of growths) {
+      for (const { subject } of facts.map(({ span }) => span)) {
+        const view = this.subjects.get(subject);
+        if (view === undefined) missing.set(subject, log.tenant);
+        else known.set(subject, view);
+      }
     }
-    return { growth, facts: fresh, subjects: [...subjects.values()] as readonly SubjectView[] };
+    const wanted = [...missing].map(([subject, tenant]) => ({ tenant, subject }));
+    return new Map([...known, ...(await loadSubjects(this.pool, wanted))]);
   }
 
-  private remember(log: LogView): void {
-    this.logs.delete(log.tenant);
-    this.logs.set(log.tenant, log);
-    const oldest = this.logs.keys().next();
-    if (this.logs.size > LOGS_KEPT && oldest.done !== true) this.logs.delete(oldest.value);
+  private async save({ growths, subjects, registry }: BatchEffect, sequence: number): Promise<void> {
+    await inTransaction(this.pool, async (client) => {
+      await advanceLogs(client, growths);
+      await insertSpans(client, growths);
+      await insertCheckpoints(client, growths);
+      await insertTiles(client, growths);
+      await saveSubjects(client, subjects);
+      await saveKeys(client, registry);
+      await saveTokens(client, registry);
+      await saveCursor(client, STREAMS.facts, sequence);
+      await notifyMoved(client, growths);
+    });
   }
-}
 
-function byTenant(facts: readonly Fact[]): Map<string, Fact[]> {
-  return Map.groupBy(facts, ({ place }) => place.tenant);
+  private remember({ growths, subjects }: BatchEffect): void {
+    for (const { log } of growths) this.logs.set(log.tenant, log);
+    for (const { view } of subjects) this.subjects.set(view.subject, view);
+  }
 }

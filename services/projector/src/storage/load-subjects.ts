@@ -1,21 +1,26 @@
 import { query, type Pool } from '@logline/postgres';
 import { emptySubject, type SubjectView } from '../domain/subject.ts';
 
-type Row = { subject: string; head: string | null; idx: string; state: SubjectView['state'] };
+type Row = { tenant: string; subject: string; head: string | null; idx: number; state: SubjectView['state'] };
 
-/** The stored views of some subjects of a tenant; the empty view of those that have none. */
+const SQL = {
+  name: 'load-subjects',
+  text: `select tenant, subject, head, idx, state from subject_state
+    where (tenant, subject) in (select * from unnest($1::text[], $2::text[]))`,
+};
+
+/** The stored views of some subjects, by URN (which names the tenant); the empty view of those that have none. */
 export async function loadSubjects(
   pool: Pool,
-  tenant: string,
-  subjects: readonly string[],
+  wanted: readonly { readonly tenant: string; readonly subject: string }[],
 ): Promise<Map<string, SubjectView>> {
-  const rows = await query<Row>(
-    pool,
-    'select subject, head, idx, state from subject_state where tenant = $1 and subject = any($2::text[])',
-    [tenant, subjects],
-  );
+  if (wanted.length === 0) return new Map();
+  const rows = await query<Row>(pool, SQL, [
+    wanted.map(({ tenant }) => tenant),
+    wanted.map(({ subject }) => subject),
+  ]);
   const stored = new Map(
-    rows.map(({ subject, head, idx, state }) => [subject, { subject, head, index: Number(idx), state }]),
+    rows.map(({ subject, head, idx, state }) => [subject, { subject, head, index: idx, state }]),
   );
-  return new Map(subjects.map((subject) => [subject, stored.get(subject) ?? emptySubject(subject)]));
+  return new Map(wanted.map(({ subject }) => [subject, stored.get(subject) ?? emptySubject(subject)]));
 }

@@ -1,0 +1,75 @@
+import type { Fact } from './fact.ts';
+import { growLog, type LogGrowth, type LogView } from './log-view.ts';
+import { evolveSubject, type SubjectView } from './subject.ts';
+import type { KeyView, TokenView } from './tenant.ts';
+
+export type TenantSubject = { readonly tenant: string; readonly view: SubjectView };
+export type RegistryChange = {
+  readonly tenant: string;
+  readonly keys: readonly KeyView[];
+  readonly tokens: readonly TokenView[];
+};
+
+/** Everything that a batch of facts changes. */
+export type BatchEffect = {
+  /** Of logs that have grown, by tenant. */
+  readonly growths: readonly LogGrowth[];
+  readonly subjects: readonly TenantSubject[];
+  readonly registry: readonly RegistryChange[];
+};
+
+/** Grows each log by its facts; those that cannot follow are in `refused`. Logs are independent: what one lacks keeps no other back. */
+export function growLogs(
+  facts: readonly Fact[],
+  logs: ReadonlyMap<string, LogView>,
+): { readonly growths: readonly LogGrowth[]; readonly refused: LogGrowth['refused'] } {
+  const all = [...Map.groupBy(facts, ({ place }) => place.tenant)]
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .flatMap(([tenant, own]) => {
+      const log = logs.get(tenant);
+      return log === undefined ? [] : [growLog(log, own)];
+    });
+  return {
+    growths: all.filter(({ facts: taken }) => taken.length > 0),
+    refused: all.flatMap(({ refused }) => refused),
+  };
+}
+
+/** What the grown logs say about their subjects, whose views `before` holds. */
+export function foldSubjects(
+  growths: readonly LogGrowth[],
+  before: ReadonlyMap<string, SubjectView>,
+): Omit<BatchEffect, 'growths'> {
+  const views = new Map(before);
+  const owners = new Map<string, string>();
+  for (const { log, facts } of growths) {
+    for (const fact of facts) {
+      const view = views.get(fact.span.subject);
+      if (view === undefined) continue;
+      views.set(view.subject, evolveSubject(view, fact));
+      owners.set(view.subject, log.tenant);
+    }
+  }
+  const subjects = [...owners].flatMap(([subject, tenant]) => {
+    const view = views.get(subject);
+    return view === undefined ? [] : [{ tenant, view }];
+  });
+  return {
+    subjects,
+    registry: subjects.flatMap(({ tenant, view }) => changesOf(tenant, before.get(view.subject), view)),
+  };
+}
+
+/** Keys and tokens that are new or not what they were. */
+function changesOf(
+  tenant: string,
+  before: SubjectView | undefined,
+  { state }: SubjectView,
+): readonly RegistryChange[] {
+  if (state.kind !== 'tenant') return [];
+  const old = before?.state.kind === 'tenant' ? before.state.view : { keys: [], api_keys: [] };
+  const [oldKeys, oldTokens] = [new Set(old.keys), new Set(old.api_keys)];
+  const keys = state.view.keys.filter((key) => !oldKeys.has(key));
+  const tokens = state.view.api_keys.filter((token) => !oldTokens.has(token));
+  return keys.length + tokens.length === 0 ? [] : [{ tenant, keys, tokens }];
+}
