@@ -125,32 +125,33 @@ export class FactsLane {
   }
 
   async #publish(unit: readonly Committed[], signal: AbortSignal): Promise<void> {
-    const messages: FactMessage[] = [];
+    let messages: FactMessage[] = [];
     const next = new Map<string, number>();
     for (const { log, size, facts } of unit) {
       const first = size - facts.length;
-      const known =
-        next.get(log.tenant) ??
-        this.#next.get(log.tenant) ??
-        (await this.#parts.lastPublished(log.tenant)) + 1;
-      const from = known < first ? await this.#fill(log, known, first, signal) : known;
-      for (const fact of facts) if (fact.index >= from) messages.push(toMessage(fact, log));
-      next.set(log.tenant, Math.max(from, size));
+      const known = next.get(log.tenant) ?? this.#next.get(log.tenant) ?? (await this.#parts.lastPublished(log.tenant)) + 1;
+      if (known < first) {
+        // what is gathered comes before what is missing
+        if (messages.length > 0) await this.#parts.publish(messages);
+        messages = [];
+        await this.#fill(log, known, first, signal);
+      }
+      if (signal.aborted) return;
+      for (const fact of facts) if (fact.index >= known) messages.push(toMessage(fact, log));
+      next.set(log.tenant, Math.max(known, size));
     }
-    if (signal.aborted) return;
     if (messages.length > 0) await this.#parts.publish(messages);
     for (const [tenant, index] of next) this.#next.set(tenant, index);
   }
 
   /** Publishes what memory no longer holds, a page at a time. */
-  async #fill(log: FactLog, from: number, to: number, signal: AbortSignal): Promise<number> {
+  async #fill(log: FactLog, from: number, to: number, signal: AbortSignal): Promise<void> {
     let next = from;
     while (next < to && !signal.aborted) {
       const page = await this.#parts.readFacts(log, next, Math.min(to, next + UNIT_FACTS));
       await this.#parts.publish(page.map((fact) => toMessage(fact, log)));
       next += page.length;
     }
-    return next;
   }
 
   #forgetFirst(count: number): void {

@@ -20,6 +20,13 @@ const types = {
     oid === INT8 && format !== 'binary' ? Number : pg.types.getTypeParser(oid, format),
 };
 
+export type Transaction = {
+  /** Sent at once, in order, without waiting for each other. */
+  readonly statements: () => readonly Promise<unknown>[];
+  readonly meanwhile: () => void;
+  readonly beforeCommit: () => void;
+};
+
 /** Batches are answered by index, whatever the planner thinks of a table it has not analysed yet. */
 const SESSION =
   '-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c jit=off -c synchronous_commit=on -c statement_timeout=30s';
@@ -71,12 +78,14 @@ export class AppendConnection implements Sql {
   }
 
   /**
-   * All of `work`, or nothing of it. `beforeCommit` runs when all statements have succeeded, and rolls back by throwing.
+   * All of it, or nothing. The statements leave in one write; `meanwhile` runs while PostgreSQL is busy with them, `beforeCommit` when they
+   * have succeeded, and either rolls back by throwing.
    * @throws PostgresError `COMMIT_UNKNOWN` when the answer to COMMIT is lost; whatever else is thrown, nothing was committed
    */
-  async transaction(work: () => readonly Promise<unknown>[], beforeCommit: () => void): Promise<void> {
+  async transaction({ statements, meanwhile, beforeCommit }: Transaction): Promise<void> {
     try {
-      const results = await Promise.allSettled([this.run(BEGIN, []), ...work()]);
+      const sent = this.#inOneWrite(() => [this.run(BEGIN, []), ...statements()]);
+      const results = await Promise.allSettled([...sent, attempt(meanwhile)]);
       const failed = results.find((result) => result.status === 'rejected');
       if (failed !== undefined) throw failed.reason;
       beforeCommit();
@@ -89,6 +98,16 @@ export class AppendConnection implements Sql {
     } catch (cause) {
       this.close();
       throw new PostgresError('COMMIT_UNKNOWN', 'the answer to COMMIT was lost', { cause });
+    }
+  }
+
+  #inOneWrite<T>(send: () => T): T {
+    const stream = this.#client?.connection.stream;
+    stream?.cork();
+    try {
+      return send();
+    } finally {
+      stream?.uncork();
     }
   }
 
@@ -106,3 +125,8 @@ export class AppendConnection implements Sql {
 
 const BEGIN = { name: 'begin', text: 'BEGIN' };
 const COMMIT = { name: 'commit', text: 'COMMIT' };
+
+// one that throws must not leave the statements behind unwatched
+async function attempt(work: () => void): Promise<void> {
+  work();
+}

@@ -44,8 +44,8 @@ export function commitTurn(connection: AppendConnection, turn: Turn): Promise<vo
       index,
       digest: digestOf(hash),
     }));
-  return connection.transaction(
-    () => [
+  return connection.transaction({
+    statements: () => [
       lockLease(connection, lease),
       insertLogs(connection, partition, seals),
       advanceLogs(connection, partition, seals),
@@ -56,15 +56,10 @@ export function commitTurn(connection: AppendConnection, turn: Turn): Promise<vo
       saveHeads(connection, withLogId(changes.heads.values())),
       insertIdempotency(connection, nowMs, spent(changes.idempotency.values())),
       insertNonces(connection, nowMs, spent(changes.nonces.values())),
-      attempt(meanwhile),
     ],
+    meanwhile,
     beforeCommit,
-  );
-}
-
-// one that throws must not leave the statements behind unwatched
-async function attempt(work: () => void): Promise<void> {
-  work();
+  });
 }
 
 function digestOf(hash: string): Uint8Array {
