@@ -1,3 +1,4 @@
+import { scrypt } from '#scrypt';
 import {
   CanonError,
   canonicalBytes,
@@ -11,7 +12,6 @@ import {
 } from '@logline/canon-sign';
 import { checkerOf } from '@logline/contracts';
 import { xchacha20poly1305 } from '@noble/ciphers/chacha.js';
-import { scrypt } from '@noble/hashes/scrypt.js';
 import Type from 'typebox';
 import { parseWallet, type Wallet } from './document.ts';
 import { WalletError } from './errors.ts';
@@ -149,6 +149,6 @@ function verifyCost({ n, r, p }: ScryptCost): void {
     throw new WalletError('MALFORMED', 'scrypt takes N of 2^15 to 2^18, r of 8 and p of 1 to 4');
 }
 
-function stretch(passphrase: string, salt: Uint8Array, { n, r, p }: ScryptCost): Uint8Array {
-  return scrypt(utf8(passphrase.normalize('NFKC')), salt, { N: n, r, p, dkLen: 32, maxmem: 2 ** 29 });
+function stretch(passphrase: string, salt: Uint8Array, cost: ScryptCost): Uint8Array {
+  return scrypt(utf8(passphrase.normalize('NFKC')), salt, cost);
 }
