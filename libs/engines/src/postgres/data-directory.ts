@@ -31,7 +31,10 @@ export async function openDataDirectory(options: DataDirectoryOptions): Promise<
   if (!isNear) await mkdir(home, { recursive: true, mode: 0o755 });
   const place = isNear ? data : join(home, 'data');
   await initialise(options, place);
-  if (!isNear) await symlink(place, data);
+  if (isNear) return place;
+  // for whoever finds it there after the checkout is gone
+  await writeFile(join(home, 'belongs-to'), `${data}\n`);
+  await symlink(place, data);
   return place;
 }
 
