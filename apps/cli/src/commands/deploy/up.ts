@@ -12,6 +12,7 @@ import { sendWithProof } from '../../deploy/prove-and-send.ts';
 import { type ResolvedRef, resolveRef } from '../../deploy/refs.ts';
 import { completeTarget } from '../../deploy/target.ts';
 import { justBefore, watchFacts } from '../../deploy/watch.ts';
+import { readRegistry } from '../../registry/read.ts';
 
 type Options = {
   readonly ref?: string;
@@ -31,7 +32,7 @@ export const refOption = (): Option =>
 export const targetOption = (): Option =>
   new Option(
     '--target <target>',
-    'docker, podman, or railway:proj=…,svc=…; the only one of the manifest when left out',
+    'docker, podman, or railway:proj=…,svc=…; the one that a runner runs when left out',
   );
 
 export function addUp(group: Command, makeContext: ContextMaker): void {
@@ -171,12 +172,23 @@ export async function targetToDeploy(
   if (manifest === null) return asked ?? { provider: 'docker' };
   const { targets } = manifest.deploy;
   if (asked !== null) return completeTarget(asked, targets);
-  const [only] = targets;
-  if (only === undefined || targets.length > 1)
+  const [only] = targets.length === 1 ? targets : await withRunner(sdk, targets);
+  if (only === undefined) {
     throw new CliError('USAGE', 'the manifest names several targets', {
       fix: `add --target with one of: ${targets.map(formatTarget).join('  ')}`,
     });
+  }
   return only;
+}
+
+/** Of several targets the one that some runner runs; none when that leaves a choice. */
+async function withRunner(sdk: LogLineSDK, targets: readonly Target[]): Promise<readonly Target[]> {
+  const { registry } = await readRegistry(sdk);
+  const runners = [...registry.runners.values()].filter(({ status }) => status === 'active');
+  const runnable = targets.filter(({ provider }) =>
+    runners.some(({ providers }) => providers.includes(provider)),
+  );
+  return runnable.length === 1 ? runnable : [];
 }
 
 export async function printDraft(
