@@ -30,14 +30,18 @@ export async function provision(
   { database, roles }: ProvisionOptions,
 ): Promise<Readonly<Record<string, string>>> {
   try {
-    await withClient(adminUrl, (client) => createDatabase(client, database));
-    await withClient(urlOf(adminUrl, { database }), async (client) => {
-      await client.query('REVOKE CREATE ON SCHEMA public FROM PUBLIC');
-      // all schemas first: a role may read one that stands later in the list
-      for (const role of roles) await createRole(client, database, role);
-      for (const role of roles)
-        for (const schema of role.reads ?? [])
-          await allowReading(client, role.role, schema, ownerOf(schema, roles));
+    await withClient(adminUrl, async (admin) => {
+      // roles belong to the whole server, and two at once would change the same rows of its catalogue
+      await admin.query('SELECT pg_advisory_lock($1)', [PROVISION_LOCK]);
+      await createDatabase(admin, database);
+      await withClient(urlOf(adminUrl, { database }), async (client) => {
+        await client.query('REVOKE CREATE ON SCHEMA public FROM PUBLIC');
+        for (const role of roles) await createRole(client, database, role);
+        // all schemas first: a role may read one that stands later in the list
+        for (const { role, reads = [] } of roles) {
+          for (const schema of reads) await allowReading(client, role, schema, ownerOf(schema, roles));
+        }
+      });
     });
   } catch (error) {
     throw toPostgresError(error);
@@ -46,6 +50,8 @@ export async function provision(
     roles.map(({ role, password }) => [role, urlOf(adminUrl, { database, user: role, password })]),
   );
 }
+
+const PROVISION_LOCK = 0x4c4c_0001;
 
 async function createDatabase(client: pg.Client, database: string): Promise<void> {
   const found = await client.query('SELECT 1 FROM pg_database WHERE datname = $1', [database]);
@@ -63,16 +69,11 @@ async function createRole(
 ): Promise<void> {
   const name = pg.escapeIdentifier(role);
   await client.query(`CREATE ROLE ${name} LOGIN`).catch(ignoreStates('42710', '23505'));
-  // two provisions at once touch the same row of the catalogue
-  await again(() => client.query(`ALTER ROLE ${name} LOGIN PASSWORD ${pg.escapeLiteral(password)}`));
-  await again(() =>
-    client.query(
-      `ALTER ROLE ${name} IN DATABASE ${pg.escapeIdentifier(database)} SET search_path = ${pg.escapeIdentifier(schema)}`,
-    ),
+  await client.query(`ALTER ROLE ${name} LOGIN PASSWORD ${pg.escapeLiteral(password)}`);
+  await client.query(
+    `ALTER ROLE ${name} IN DATABASE ${pg.escapeIdentifier(database)} SET search_path = ${pg.escapeIdentifier(schema)}`,
   );
-  await again(() =>
-    client.query(`GRANT CONNECT, TEMPORARY ON DATABASE ${pg.escapeIdentifier(database)} TO ${name}`),
-  );
+  await client.query(`GRANT CONNECT, TEMPORARY ON DATABASE ${pg.escapeIdentifier(database)} TO ${name}`);
   await joinUnlessSuperuser(client, name);
   await client.query(`CREATE SCHEMA IF NOT EXISTS ${pg.escapeIdentifier(schema)} AUTHORIZATION ${name}`);
 }
@@ -82,7 +83,7 @@ async function joinUnlessSuperuser(client: pg.Client, name: string): Promise<voi
   const { rows } = await client.query<{ rolsuper: boolean }>(
     'SELECT rolsuper FROM pg_roles WHERE rolname = current_user',
   );
-  if (rows[0]?.rolsuper !== true) await again(() => client.query(`GRANT ${name} TO CURRENT_USER`));
+  if (rows[0]?.rolsuper !== true) await client.query(`GRANT ${name} TO CURRENT_USER`);
 }
 
 async function allowReading(client: pg.Client, role: string, schema: string, owner: string): Promise<void> {
@@ -130,17 +131,4 @@ function ignoreStates(...states: readonly string[]): (error: unknown) => void {
     const code: unknown = error instanceof Error && 'code' in error ? error.code : undefined;
     if (typeof code !== 'string' || !states.includes(code)) throw error;
   };
-}
-
-async function again(work: () => Promise<unknown>): Promise<void> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      await work();
-      return;
-    } catch (error) {
-      const isRace = error instanceof Error && /tuple concurrently|deadlock/.test(error.message);
-      if (!isRace || attempt >= 10) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 20 * attempt));
-    }
-  }
 }
