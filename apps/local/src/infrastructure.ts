@@ -11,7 +11,7 @@ import {
   type PostgresHandle,
 } from '@logline/engines';
 import { NATS_USERS, permissionsOf, runnerPermissions, runnerUser } from '@logline/contracts';
-import { connectNats, keepStreams, noLog, provisionRunner } from '@logline/jetstream';
+import { connectNats, keepStreams, provisionRunner } from '@logline/jetstream';
 import { provision, ROLES } from '@logline/postgres';
 import type { Layout } from './layout.ts';
 import type { Secrets } from './secrets.ts';
@@ -50,7 +50,8 @@ export async function startInfrastructure(options: InfrastructureOptions): Promi
     password: await options.secrets.password('migrator'),
     name: 'migrator',
   });
-  const log = { ...noLog, error: (_fields: object, message: string) => options.report(message) };
+  const quiet = (): void => undefined;
+  const log = { debug: quiet, info: quiet, warn: quiet, error: (_fields: object, message: string) => options.report(message) };
   const streams = keepStreams(connection, log);
   await streams.ready;
   await provisionRunner(connection, options.runner.tenant, options.runner.name);

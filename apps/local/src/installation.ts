@@ -134,6 +134,7 @@ async function surroundings(
   for (const service of services) ports[service] = await findFreePort();
   const token = await secrets.text('operator.token', () => `operator_${randomToken()}`);
   await writeSharedFiles(secrets, infrastructure, token);
+  const operator = await secrets.key('operator', 'operator');
   return {
     layout,
     natsUrl: infrastructure.natsUrl,
@@ -142,6 +143,7 @@ async function surroundings(
     origin: ORIGIN,
     authorities: ['127.0.0.1', 'localhost'].map((host) => `${host}:${ports['gateway'] ?? 0}`).join(','),
     operatorTokenHash: blake3Hash(utf8(token)),
+    operatorKeys: `${operator.kid}:${operator.pub}`,
   };
 }
 

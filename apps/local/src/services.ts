@@ -24,6 +24,8 @@ export type Surroundings = {
   readonly origin: string;
   readonly authorities: string;
   readonly operatorTokenHash: string;
+  /** `<kid>:<public key>`. */
+  readonly operatorKeys: string;
 };
 
 /** The services in the order they are stopped: intake first, the truth last. */
@@ -39,6 +41,7 @@ export function serviceSpecs({
   origin,
   authorities,
   operatorTokenHash,
+  operatorKeys,
 }: Surroundings): readonly ServiceSpec[] {
   const port = (name: string): number => ports[name] ?? 0;
   const key = (name: string): Record<string, string> => ({ KEY_FILE: secretFile(`${name}.key.json`) });
@@ -93,7 +96,7 @@ export function serviceSpecs({
       natsUser: 'gateway',
       role: 'gateway',
       port: port('gateway'),
-      env: { AUTHORITIES: authorities, OPERATOR_TOKEN_HASH: operatorTokenHash },
+      env: { AUTHORITIES: authorities, OPERATOR_TOKEN_HASH: operatorTokenHash, OPERATOR_KEYS: operatorKeys },
     },
   ];
 }

@@ -19,6 +19,10 @@ export class GatewayConfig extends ServiceConfig {
   @Matches(/^blake3:[0-9a-f]{64}$/)
   readonly operatorTokenHash: string;
 
+  /** The operator's public keys, `<kid>:<64 hex>` with commas: requests with the operator's token may be signed by these. */
+  @Matches(/^[A-Za-z0-9._-]{1,64}:[0-9a-f]{64}(,[A-Za-z0-9._-]{1,64}:[0-9a-f]{64})*$/)
+  readonly operatorKeys: string;
+
   /** How long a client waits for its ack before it is told that the outcome is unknown. */
   @IsOptional()
   @Type(() => Number)

@@ -1,5 +1,5 @@
 import { Catch, UseFilters, type RpcExceptionFilter } from '@nestjs/common';
-import { EventPattern } from '@nestjs/microservices';
+import { Ctx, EventPattern, Payload } from '@nestjs/microservices';
 import { throwError, type Observable } from 'rxjs';
 import type { HandlerMode } from '../message-loop.ts';
 
@@ -28,6 +28,9 @@ export function Consume(stream: string, consumer: string, options: ConsumeOption
   return (target, key, descriptor) => {
     EventPattern<string>(consumerPattern(stream, consumer), extras)(target, key, descriptor);
     UseFilters(PassErrors)(target, key, descriptor);
+    // without these Nest hands over the first argument only
+    Payload()(target, key, 0);
+    Ctx()(target, key, 1);
   };
 }
 

@@ -34,6 +34,7 @@ const TOKEN_FORM = /^ApiKey ([A-Za-z0-9_.-]{20,200})$/i;
 @Injectable()
 export class AuthService {
   private readonly authorities: ReadonlySet<string>;
+  private readonly operatorKeys: ReadonlyMap<string, string>;
   private readonly limiter: RateLimiter;
   private readonly ratePolicy: string;
   private readonly tokens = new Map<string, { row: TokenRow; untilMs: number }>();
@@ -45,6 +46,7 @@ export class AuthService {
     private readonly moves: Moves,
   ) {
     this.authorities = new Set(config.authorities.split(','));
+    this.operatorKeys = new Map(config.operatorKeys.split(',').map((key) => [key.split(':')[0] ?? '', key.split(':')[1] ?? '']));
     this.limiter = new RateLimiter(config.requestsPerSecond);
     this.ratePolicy = `"default";q=${config.requestsPerSecond};w=1`;
   }
@@ -83,11 +85,14 @@ export class AuthService {
     request: FastifyRequest,
     tenant: string,
     demand: SignatureDemand,
+    by: Caller['kind'] = 'token',
   ): Promise<RequestSignature | null> {
     const http = toHttpRequest(request);
     checkPayloadHash(http);
     const rules = { authorities: this.authorities, mustBeSigned: demand === 'due', nowMs: Date.now() };
-    return verifySignature(http, rules, (kid) => this.publicKeyOf(tenant, kid));
+    return verifySignature(http, rules, async (kid) =>
+      by === 'operator' ? (this.operatorKeys.get(kid) ?? null) : this.publicKeyOf(tenant, kid),
+    );
   }
 
   /** As `signatureOf`, where it is due. @throws GatewayError */

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import type { ServerResponse } from 'node:http';
+import type { Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import type { FastifyReply, FastifyRequest, FastifyServerOptions } from 'fastify';
+import type { FastifyReply, FastifyRequest, FastifyHttpOptions } from 'fastify';
 import { CANONICAL_CODES } from '@logline/contracts';
 import { LATENCY_BUCKETS, Metrics } from '@logline/service';
 import { GatewayConfig } from '../config.ts';
@@ -15,18 +15,21 @@ import { traceOf } from './trace.ts';
 
 /** A request must have arrived within this long, however slowly its client writes. */
 const ARRIVE_WITHIN_MS = 120_000;
+/** Of a body that is too large. */
+const MOST_THROWN_AWAY = 8 * MAX_BODY_BYTES;
 const PROBLEM = 'application/problem+json; charset=utf-8';
 
 /** What Fastify is made with; what goes wrong before a route is found is a problem document too. */
-export const FASTIFY_OPTIONS: FastifyServerOptions = {
+export const FASTIFY_OPTIONS = {
   bodyLimit: MAX_BODY_BYTES,
   requestTimeout: ARRIVE_WITHIN_MS,
+  http: { requireHostHeader: false },
   genReqId: traceOf,
   // while closing, what still arrives on an open connection is answered as ever
   return503OnClosing: false,
   frameworkErrors: (error, request, reply) => refuseTarget(error, request.id, reply.raw),
   clientErrorHandler: refuseSocket,
-};
+} satisfies FastifyHttpOptions<Server>;
 
 /** Bodies stay bytes, so that what is signed is checked as it came; every answer has its Request-Id; a wrong method is a 405. */
 export function configureHttp(app: NestFastifyApplication): void {
@@ -45,6 +48,9 @@ export function configureHttp(app: NestFastifyApplication): void {
 
   fastify.addHook('onRequest', (request, reply, done) => {
     void reply.header('Request-Id', request.id);
+    // Node's own refusal would have no body (requireHostHeader below)
+    if (request.headers.host === undefined)
+      return done(new GatewayError('400_BAD_REQUEST', 'the header Host is missing'));
     if (!request.is404) return done(holdBody(budget, request, reply));
     const allowed = routes.allowedOn(request);
     if (allowed.length === 0) return done();
@@ -65,9 +71,15 @@ function wrongMethod(method: string, allowed: readonly string[]): GatewayError {
 
 function holdBody(budget: BodyBudget, request: FastifyRequest, reply: FastifyReply): GatewayError | undefined {
   const { 'content-length': length, 'transfer-encoding': encoding } = request.headers;
-  // a body of unknown length counts as the longest; a longer one is refused by its length alone
-  const bytes = encoding === undefined ? Math.min(Number(length ?? 0), MAX_BODY_BYTES) : MAX_BODY_BYTES;
+  // a body of unknown length counts as the longest
+  const bytes = encoding === undefined ? Number(length ?? 0) : MAX_BODY_BYTES;
   if (!(bytes > 0)) return undefined;
+  if (bytes > MAX_BODY_BYTES) {
+    // a client that is still writing would not read the answer, so what it writes is read and thrown away
+    if (bytes > MOST_THROWN_AWAY) void reply.header('Connection', 'close');
+    else request.raw.resume();
+    return new GatewayError('413_TOO_LARGE', `a body has at most ${MAX_BODY_BYTES} bytes`);
+  }
   const giveBack = budget.take(bytes);
   if (giveBack === null)
     return new GatewayError('503_UNAVAILABLE', 'too many large requests at once', { retryAfterS: 1 });

@@ -26,7 +26,7 @@ export class SpansController {
   async append(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const { headers, id: trace } = request;
     const caller = await this.auth.writerOf(request, reply);
-    const signature = await this.auth.signatureOf(request, caller.tenant, 'checked when there');
+    const signature = await this.auth.signatureOf(request, caller.tenant, 'checked when there', caller.kind);
     const form = formOf(headers['content-type']);
     const body = await decodeBody(bodyOf(request), headers['content-encoding']);
     const acks = await this.acksOf(splitBody(body, form), {
