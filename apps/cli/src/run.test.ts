@@ -91,11 +91,9 @@ describe('every command', () => {
     const examples = world.out.split('Examples:\n')[1]?.trim().split('\n') ?? [];
     expect(examples.length).toBeGreaterThanOrEqual(2);
     const names = [path, path.replace('revoke', 'remove')];
-    for (const example of examples)
-      expect(
-        names.some((name) => example.includes(`logline ${name}`)),
-        example,
-      ).toBe(true);
+    expect(examples.filter((example) => !names.some((name) => example.includes(`logline ${name}`)))).toEqual(
+      [],
+    );
     expect(world.out).toContain('--json');
     expect(world.err).toBe('');
   });

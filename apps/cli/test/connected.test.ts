@@ -3,7 +3,7 @@ import type { Ack, Span } from '@logline/contracts';
 import { deriveHpkeKeyPair, openArtifact, unwrapContentKey } from '@logline/wallet';
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Person } from './home.ts';
+import { Person, type Printed } from './home.ts';
 import { LogServer } from './log-server.ts';
 
 const TENANT = 'voulezvous';
@@ -22,7 +22,7 @@ afterEach(async () => {
   await person.remove();
 });
 
-async function createTenant(): Promise<any> {
+async function createTenant(): Promise<Printed> {
   const operator = {
     kid: 'operator',
     seed: '11'.repeat(32),
@@ -62,7 +62,7 @@ async function addRunner(): Promise<void> {
   await person.must(['runner', 'add', 'runner.json']);
 }
 
-async function apply(): Promise<any> {
+async function apply(): Promise<Printed> {
   await person.must(['minicontainer', 'init', '--name', 'web', '--image', 'my-image', '--force']);
   return person.must(['minicontainer', 'apply', 'manifest.json']);
 }
@@ -153,7 +153,7 @@ describe('the quick start', () => {
       span.intent === 'deploy.apply' && refusals-- > 0 ? no('428_PROOF_REQUIRED', 428) : null;
     await person.must(['deploy', 'up']);
     const proofs = log.entries.flatMap(({ span }) =>
-      span.intent === 'wallet.proof.submit' ? [(span.payload as any).proof.id] : [],
+      span.intent === 'wallet.proof.submit' ? [(span.payload as Printed).proof.id] : [],
     );
     const deploys = log.entries.flatMap(({ span }) =>
       span.intent === 'deploy.apply' ? [span.payload?.['proof']] : [],

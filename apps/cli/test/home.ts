@@ -5,11 +5,14 @@ import { PassThrough } from 'node:stream';
 import type { Io } from '../src/io.ts';
 import { run } from '../src/run.ts';
 
+// oxlint-disable-next-line typescript/no-explicit-any -- what a command printed: tests look into it as they go
+export type Printed = any;
+
 export type Answer = {
   readonly code: number;
   readonly out: string;
   readonly err: string;
-  readonly json: any;
+  readonly json: Printed;
 };
 
 /** A person with a folder of their own: a home, a working folder, a passphrase, and commands to run. */
@@ -64,7 +67,7 @@ export class Person {
   async must(
     args: readonly string[],
     options: { stdin?: string | Uint8Array; env?: Record<string, string> } = {},
-  ): Promise<any> {
+  ): Promise<Printed> {
     const answer = await this.run([...args, '--json'], options);
     if (answer.code !== 0)
       throw new Error(`logline ${args.join(' ')} gave ${answer.code}: ${answer.err}${answer.out}`);

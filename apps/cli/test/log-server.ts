@@ -19,7 +19,6 @@ import {
   signCheckpoint,
 } from '@logline/tlog';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 
 /**
  * The HTTP side of one tenant's log, with real leaves, proofs, checkpoints and receipts, and no judgement of its own: what is sent is logged
@@ -59,7 +58,9 @@ export class LogServer {
     return formatVkey(this.origin, this.#log.publicKey);
   }
   get url(): string {
-    return `http://127.0.0.1:${(this.#server?.address() as AddressInfo).port}`; // it listens
+    const address = this.#server?.address();
+    if (typeof address !== 'object' || address === null) throw new Error('it does not listen');
+    return `http://127.0.0.1:${address.port}`;
   }
 
   async listen(): Promise<this> {

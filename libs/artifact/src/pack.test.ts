@@ -50,10 +50,11 @@ describe('packLlc', () => {
   it('gives the same bytes in every time zone and whatever the order of the artifacts', () => {
     const manifest = manifestOf(two);
     const packed = blake3Hash(packLlc({ manifest, artifacts: two }));
-    for (const zone of Intl.supportedValuesOf('timeZone')) {
+    const elsewhere = Intl.supportedValuesOf('timeZone').filter((zone) => {
       process.env['TZ'] = zone;
-      expect(blake3Hash(packLlc({ manifest, artifacts: new Map([...two].reverse()) })), zone).toBe(packed);
-    }
+      return blake3Hash(packLlc({ manifest, artifacts: new Map([...two].reverse()) })) !== packed;
+    });
+    expect(elsewhere).toEqual([]);
   });
 
   it('gives bytes that do not change from one version to the next', () => {

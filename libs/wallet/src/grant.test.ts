@@ -263,10 +263,13 @@ describe('the published vectors', () => {
   });
 
   it('open the wraps, and only those that belong', async () => {
+    const refusal = expect.objectContaining({ code: 'WRAP_UNREADABLE' });
     for (const { private_key, content_key, ...vector } of vectors.wraps) {
-      const opened = unwrapContentKey({ ...vector, hpkePrivateKey: private_key });
-      if (content_key === null) await expect(opened).rejects.toMatchObject({ code: 'WRAP_UNREADABLE' });
-      else expect(formatHex(await opened)).toBe(content_key);
+      const opened = await unwrapContentKey({ ...vector, hpkePrivateKey: private_key }).then(
+        formatHex,
+        (error: unknown) => error,
+      );
+      expect(opened).toEqual(content_key ?? refusal);
     }
   });
 });

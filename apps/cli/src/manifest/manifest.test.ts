@@ -130,7 +130,7 @@ describe('the container of a manifest', () => {
   it.each(['', 'urn:tenant:voulezvous', 'we b', '../web', 'mc:voulezvous', 'verified'])(
     'is not %j',
     (text) => {
-      expect(() => parseContainer(text, 'voulezvous')).toThrow();
+      expect(() => parseContainer(text, 'voulezvous')).toThrow(/no container|not a subject/);
     },
   );
 });

@@ -129,7 +129,7 @@ export function endOfWatch({ out }: Context, last: DeployFact | null, subject: s
       ok: isGood,
       subject,
       run_state: last?.phase ?? 'unknown',
-      ...(last?.exitCode == null ? {} : { exit_code: last.exitCode }),
+      ...(last === null || last.exitCode === null ? {} : { exit_code: last.exitCode }),
       next,
     },
     `${isGood ? out.style.green(last?.phase ?? '') : out.style.red(last?.phase ?? 'unknown')} ${subject}\nnext: ${next.join('\n  or: ')}`,
