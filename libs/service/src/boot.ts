@@ -123,10 +123,10 @@ function stopOnSignal<C extends HttpConfig>(
     isStopping = true;
     readiness.markStopping();
     log.info({ signal }, 'stopping');
-    const closeHttp = async (): Promise<void> => void (await app.getHttpAdapter().close());
+    const closeHttp = (): Promise<void> => closeServer(app);
     const steps: readonly StopStep[] = [
       ...(stop?.(app, { closeHttp }) ?? []),
-      ['application', () => app.close()],
+      ['application', () => closeServer(app).then(() => app.close())],
     ];
     void runStopSteps(steps, stopWithinMs, log).then((isClean) => {
       process.exit(isClean ? 0 : 1);
@@ -134,6 +134,17 @@ function stopOnSignal<C extends HttpConfig>(
   };
   process.on('SIGTERM', onSignal);
   process.on('SIGINT', onSignal);
+}
+
+/** Takes no new request and answers those under way. Connections that clients keep open are closed as soon as nothing is asked on them. */
+async function closeServer(app: NestFastifyApplication): Promise<void> {
+  const server = app.getHttpServer();
+  const idle = setInterval(() => server.closeIdleConnections(), 20);
+  try {
+    await app.getHttpAdapter().close();
+  } finally {
+    clearInterval(idle);
+  }
 }
 
 /** After an error nobody caught, nobody knows what is true in memory: end, and start again from what is stored. */

@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 import { plainToInstance } from 'class-transformer';
-import { validateSync } from 'class-validator';
+import { validateSync, type ValidationError } from 'class-validator';
 import { ConfigError, type ConfigFault } from './errors.ts';
 
 /**
@@ -13,7 +13,7 @@ export function readConfig<C extends object>(
   Config: new () => C,
   env: Readonly<Record<string, string | undefined>>,
 ): Readonly<C> {
-  const plain: Record<string, string> = {};
+  const plain: Record<string, string> = Object.create(null) as Record<string, string>; // `__proto__` is a key like any other
   for (const [key, value] of Object.entries(env)) {
     if (key.startsWith(`${prefix}_`) && value !== undefined && value !== '')
       plain[toProperty(key.slice(prefix.length + 1))] = value;
@@ -25,20 +25,42 @@ export function readConfig<C extends object>(
     forbidUnknownValues: true,
     stopAtFirstError: false,
   });
-  const faults = errors.map(({ property, constraints = {} }): ConfigFault => ({
-    key: `${prefix}_${toKey(property)}`,
-    expected:
-      'whitelistValidation' in constraints
-        ? 'is not a known key'
-        : Object.values(constraints)
-            .map((text) => text.replace(`${property} `, ''))
-            .join(' and '),
-  }));
+  const faults = [
+    ...Object.keys(plain)
+      .filter(isBuiltIn)
+      .map((property) => unknown(prefix, property)),
+    ...errors.map((error) => toFault(prefix, error)),
+  ];
   if (faults.length > 0) {
     const lines = faults.map(({ key, expected }) => `  ${key} ${expected}`);
     throw new ConfigError('BAD_CONFIG', `the configuration is refused:\n${lines.join('\n')}`, { faults });
   }
   return Object.freeze(config);
+}
+
+/** Names that every object has, and that class-transformer therefore passes over. */
+function isBuiltIn(property: string): boolean {
+  return property in Object.prototype;
+}
+
+function unknown(prefix: string, property: string): ConfigFault {
+  return { key: `${prefix}_${toKey(property)}`, expected: 'is not a known key' };
+}
+
+function toFault(prefix: string, { property, constraints = {} }: ValidationError): ConfigFault {
+  // a class without any decorator left is itself unknown to class-validator, and its faults have no property
+  if ('unknownValue' in constraints)
+    return {
+      key: `${prefix}_*`,
+      expected: 'cannot be checked: the build has lost the decorators of its class',
+    };
+  if ('whitelistValidation' in constraints) return unknown(prefix, property);
+  return {
+    key: `${prefix}_${toKey(property)}`,
+    expected: Object.values(constraints)
+      .map((text) => text.replace(`${property} `, ''))
+      .join(' and '),
+  };
 }
 
 /** `NATS_PASSWORD_FILE` → `natsPasswordFile`. */
