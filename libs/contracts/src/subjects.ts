@@ -19,6 +19,9 @@ export const parked = (consumer: string, subject: string): string => `parked.${c
 export const SUBJECT_PATTERNS = {
   submitted: 'submit.*',
   reported: 'submit.>',
+  ofServices: 'submit.service.*',
+  // not submitReport('*', '*'), which would hash the wildcard as it does any id that is no token
+  ofRunners: 'submit.report.*.*',
   toVerify: 'verify.*',
   toAccept: 'accept.*',
   facts: 'fact.>',

@@ -10,8 +10,6 @@ import {
   SUBJECT_PATTERNS,
   SUBMIT_CLIENT,
   SUBMIT_RECHECK,
-  submitReport,
-  submitService,
 } from '@logline/contracts';
 
 /** All streams and durable consumers, as the JetStream API spells them (durations in nanoseconds). Pure data; `migrate-streams.ts` applies it. */
@@ -50,7 +48,7 @@ export function streamConfigs(replicas: number): readonly StreamConfig[] {
     queue(STREAMS.accept, [SUBJECT_PATTERNS.toAccept], replicas),
     {
       name: STREAMS.report,
-      subjects: [submitService('*'), submitReport('*', '*')],
+      subjects: [SUBJECT_PATTERNS.ofServices, SUBJECT_PATTERNS.ofRunners],
       storage: 'file',
       retention: 'workqueue',
       discard: 'new',
