@@ -1,4 +1,4 @@
-import { IsSecretFile, ServiceConfig } from '@logline/service';
+import { IsSecretFile, readConfig, ServiceConfig } from '@logline/service';
 import { Transform } from 'class-transformer';
 import { IsBoolean, IsIn, IsOptional, Matches } from 'class-validator';
 import { hostname } from 'node:os';
@@ -6,11 +6,13 @@ import { hostname } from 'node:os';
 export const PREFIX = 'LOGLINE_RUNNER';
 
 const ID = /^[A-Za-z0-9._-]{1,64}$/;
-const PATH = /^\/[^\u0000]{1,1000}$/;
+const PATH = /^\/[\P{Cc}]{1,1000}$/u;
 
 /** `true` and `false` in words; anything else stays as it is and is refused. */
 function AsBoolean(): PropertyDecorator {
-  return Transform(({ value }: { readonly value: unknown }) => (value === 'true' ? true : value === 'false' ? false : value));
+  return Transform(({ value }: { readonly value: unknown }) =>
+    value === 'true' ? true : value === 'false' ? false : value,
+  );
 }
 
 /** Environment of a runner, each key under `LOGLINE_RUNNER_`. What is trusted without proof is pinned here and nowhere else. */
@@ -28,7 +30,9 @@ export class RunnerConfig extends ServiceConfig {
   readonly rootKey: string;
 
   /** Verifier key of the tenant's log (`<origin>+<id>+<key>`): only its checkpoints and receipts count. */
-  @Matches(/^[^\s+]{1,256}\+[0-9a-f]{8}\+[A-Za-z0-9+/=]{20,200}$/, { message: 'must be a verifier key <origin>+<id>+<key>' })
+  @Matches(/^[^\s+]{1,256}\+[0-9a-f]{8}\+[A-Za-z0-9+/=]{20,200}$/, {
+    message: 'must be a verifier key <origin>+<id>+<key>',
+  })
   readonly logKey: string;
 
   /** Key file {kid, seed}, 0600: signs its reports. */
@@ -89,4 +93,11 @@ export class RunnerConfig extends ServiceConfig {
   @IsOptional()
   @Matches(/^[A-Z_]{2,40}(,[A-Z_]{2,40})*$/, { message: 'must be capability names with commas' })
   readonly allowCapAdd?: string;
+}
+
+/** @throws ConfigError naming every key that is missing, malformed or unknown */
+export function readRunnerConfig(
+  env: Readonly<Record<string, string | undefined>> = process.env,
+): Readonly<RunnerConfig> {
+  return readConfig(PREFIX, RunnerConfig, env);
 }

@@ -1,12 +1,12 @@
 import { type JsonValue, canonicalText, formatHex, signObjectSync } from '@logline/canon-sign';
 import type { RunnerAdd } from '@logline/contracts';
-import { readConfig, readKeyFile } from '@logline/service';
-import { PREFIX, RunnerConfig } from './config.ts';
+import { readKeyFile } from '@logline/service';
+import { readRunnerConfig } from './config.ts';
 import { readHpkeKeyFile } from './hpke-key-file.ts';
 import { toAllowance } from './runner.ts';
 
 /** `node dist/request.js`: this runner's request to be registered, on standard output; `logline runner add` sends it. */
-const config = readConfig(PREFIX, RunnerConfig, process.env);
+const config = readRunnerConfig();
 const signer = readKeyFile(config.keyFile);
 const payload: Omit<RunnerAdd, 'possession'> = {
   kind: 'registry/runner.v1',

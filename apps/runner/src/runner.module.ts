@@ -34,8 +34,16 @@ export class RunnerModule {
             for (const [name, check] of Object.entries(runner.checks)) readiness.add(name, check);
             const count = (phase: string) => () => countRuns(runner.memory.state)[phase] ?? 0;
             metrics.gauge('runner_running', 'runs with a process', count('running'));
-            metrics.gauge('runner_reports_waiting', 'reports the log has not answered', () => runner.memory.state.outbox.length);
-            metrics.gauge('runner_log_index', 'last log index verified', () => runner.memory.state.log.knowledge.index);
+            metrics.gauge(
+              'runner_reports_waiting',
+              'reports the log has not answered',
+              () => runner.memory.state.outbox.length,
+            );
+            metrics.gauge(
+              'runner_log_index',
+              'last log index verified',
+              () => runner.memory.state.log.knowledge.index,
+            );
             return runner;
           },
         },

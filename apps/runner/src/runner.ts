@@ -36,7 +36,16 @@ export class Runner {
   readonly #parts: RunnerParts;
   #isStopped = false;
 
-  private constructor(parts: RunnerParts, made: { memory: Memory; follower: Follower; reporter: Reporter; deploys: Deploys; reconciler: Reconciler }) {
+  private constructor(
+    parts: RunnerParts,
+    made: {
+      memory: Memory;
+      follower: Follower;
+      reporter: Reporter;
+      deploys: Deploys;
+      reconciler: Reconciler;
+    },
+  ) {
     this.#parts = parts;
     this.memory = made.memory;
     this.#follower = made.follower;
@@ -51,17 +60,40 @@ export class Runner {
     const { tenant, runnerId: runner, provider, natsUser } = config;
     const pins: Pins = { tenant, rootKey: config.rootKey, logKey: parseVkey(config.logKey) };
     const secretFiles = await SecretFiles.open(config.secretsDir);
-    const target = new DockerTarget({ socketPath: config.engineSocket, provider, secretFiles, lentShellPath: config.lentShell });
+    const target = new DockerTarget({
+      socketPath: config.engineSocket,
+      provider,
+      secretFiles,
+      lentShellPath: config.lentShell,
+    });
     const memory = await Memory.open({ directory: config.journalDir, runner, pins });
     const self = { runner, provider, node: config.nodeName };
     const own = { runner, provider, tenant, allow: toAllowance(config) };
     const fetch = artifactFetcher({ gatewayUrl: config.gatewayUrl, tenant, token: parts.apiToken });
-    const steps = new Steps({ memory, target, secretFiles, own, hpkePrivateKey: hpke.privateKey, fetch, log });
-    const submitter = new FactSubmitter({ nc, inbox: ReplyInbox.open(nc, natsUser, log), subject: submitReport(tenant, runner), user: natsUser });
+    const steps = new Steps({
+      memory,
+      target,
+      secretFiles,
+      own,
+      hpkePrivateKey: hpke.privateKey,
+      fetch,
+      log,
+    });
+    const submitter = new FactSubmitter({
+      nc,
+      inbox: ReplyInbox.open(nc, natsUser, log),
+      subject: submitReport(tenant, runner),
+      user: natsUser,
+    });
     return new Runner(parts, {
       memory,
       follower: new Follower({ nc, user: natsUser, memory, log }),
-      reporter: new Reporter({ memory, pins, log, submit: (request) => submitter.submit({ ...request, tenant }) }),
+      reporter: new Reporter({
+        memory,
+        pins,
+        log,
+        submit: (request) => submitter.submit({ ...request, tenant }),
+      }),
       deploys: new Deploys({ memory, steps, self, signer, log }),
       reconciler: new Reconciler({ memory, target, secretFiles, owner: own, log }),
     });
@@ -90,7 +122,9 @@ export class Runner {
   readonly checks: Readonly<Record<string, () => true | string>> = {
     log: () => this.#follower.isHealthy || 'the log is not being read',
     engine: () => this.#reconciler.isReachable || 'the engine does not answer',
-    registered: () => this.memory.state.log.knowledge.runners.get(this.#parts.config.runnerId)?.status === 'active' || 'not added by registry.runner.add',
+    registered: () =>
+      this.memory.state.log.knowledge.runners.get(this.#parts.config.runnerId)?.status === 'active' ||
+      'not added by registry.runner.add',
   };
 
   /** Containers stay as they are, and are found again. */
@@ -109,12 +143,19 @@ export class Runner {
     const entry = runners.get(config.runnerId);
     if (entry === undefined) return null; // it may yet be added
     const pub = keys.get(entry.kid)?.pub ?? '';
-    if (entry.kid !== signer.kid || !Buffer.from(signer.publicKey).equals(parseHex(pub))) return `the log names another key for the runner ${config.runnerId} than ${signer.kid}`;
-    return entry.hpkePub === hpke.publicKey ? null : `the log names another HPKE key for the runner ${config.runnerId}`;
+    if (entry.kid !== signer.kid || !Buffer.from(signer.publicKey).equals(parseHex(pub)))
+      return `the log names another key for the runner ${config.runnerId} than ${signer.kid}`;
+    return entry.hpkePub === hpke.publicKey
+      ? null
+      : `the log names another HPKE key for the runner ${config.runnerId}`;
   }
 }
 
 /** What manifests may ask for here; a registration says the same to the planner. */
 export function toAllowance(config: Readonly<RunnerConfig>): RunnerAllowance {
-  return { privileged: config.allowPrivileged, root_user: config.allowRootUser, cap_add: config.allowCapAdd?.split(',') ?? [] };
+  return {
+    privileged: config.allowPrivileged,
+    root_user: config.allowRootUser,
+    cap_add: config.allowCapAdd?.split(',') ?? [],
+  };
 }

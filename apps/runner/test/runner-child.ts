@@ -19,10 +19,18 @@ const feed = need('FEED');
 const provider = need('PROVIDER') === 'podman' ? 'podman' : 'docker';
 const crashAt = process.env['CRASH_AT'];
 
-const write = (level: string) => (about: object, words: string) => process.stderr.write(`${level} ${words} ${JSON.stringify(about, errors)}\n`);
-const errors = (_: string, value: unknown) => (value instanceof Error ? `${value.name} ${value.message} ${String(value.cause ?? '')}` : value);
+const write = (level: string) => (about: object, words: string) =>
+  process.stderr.write(`${level} ${words} ${JSON.stringify(about, errors)}\n`);
+const errors = (_: string, value: unknown) =>
+  value instanceof Error ? `${value.name} ${value.message} ${String(value.cause ?? '')}` : value;
 // as much of a log as the runner uses
-const log = { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error'), fatal: write('fatal') } as unknown as Log;
+const log = {
+  debug: write('debug'),
+  info: write('info'),
+  warn: write('warn'),
+  error: write('error'),
+  fatal: write('fatal'),
+} as unknown as Log;
 
 /** Dies as by a power cut, at one point of the test's choosing. */
 function dieAt(point: string): void {
@@ -45,20 +53,47 @@ const fatal = (error: unknown): never => {
 
 const pins = { tenant, rootKey: testKey('root').pub, logKey: parseVkey(need('LOG_KEY')) };
 const secretFiles = await SecretFiles.open(need('SECRETS'));
-const target = new DockerTarget({ socketPath: need('SOCKET'), provider, secretFiles, lentShellPath: '/bin/busybox' });
-const memory = await Memory.open({ directory: need('JOURNAL'), runner: RUNNER, pins, compactAtBytes: 32_768 }).catch(fatal);
+const target = new DockerTarget({
+  socketPath: need('SOCKET'),
+  provider,
+  secretFiles,
+  lentShellPath: need('LENT_SHELL'),
+});
+const memory = await Memory.open({
+  directory: need('JOURNAL'),
+  runner: RUNNER,
+  pins,
+  compactAtBytes: 32_768,
+}).catch(fatal);
 const own = { runner: RUNNER, provider, tenant, allow: {} } as const;
 const hpke = await runnerHpkeKey();
 const fetchArtifact = artifactFetcher({ gatewayUrl: feed, tenant, token: () => 'lltok_test' });
-const steps = new MortalSteps({ memory, target, secretFiles, own, hpkePrivateKey: hpke.privateKey, fetch: fetchArtifact, log });
+const steps = new MortalSteps({
+  memory,
+  target,
+  secretFiles,
+  own,
+  hpkePrivateKey: hpke.privateKey,
+  fetch: fetchArtifact,
+  log,
+});
 const signer = testKey(`runner-${RUNNER}`).signer;
-const deploys = new Deploys({ memory, steps, self: { runner: RUNNER, provider, node: 'test-node' }, signer, log });
+const deploys = new Deploys({
+  memory,
+  steps,
+  self: { runner: RUNNER, provider, node: 'test-node' },
+  signer,
+  log,
+});
 const reporter = new Reporter({
   memory,
   pins,
   log,
   submit: async ({ bodies }) => {
-    const response = await fetch(`${feed}/submit`, { method: 'POST', body: JSON.stringify(bodies.map((body) => Buffer.from(body).toString())) }).catch(() => null);
+    const response = await fetch(`${feed}/submit`, {
+      method: 'POST',
+      body: JSON.stringify(bodies.map((body) => Buffer.from(body).toString())),
+    }).catch(() => null);
     if (response?.ok !== true) {
       await new Promise((resolve) => setTimeout(resolve, 100));
       throw new JetStreamError('DEADLINE', 'the log does not answer');
@@ -78,7 +113,8 @@ for (;;) {
   const response = await fetch(`${feed}/facts?from=${memory.state.log.readIndex + 1}`).catch(() => null);
   if (response?.ok === true) {
     const facts: readonly FedFact[] = await response.json();
-    if (facts.length > 0) await memory.record(() => facts.map((fact) => ({ t: 'fact', ...fact }) as const)).catch(fatal);
+    if (facts.length > 0)
+      await memory.record(() => facts.map((fact) => ({ t: 'fact', ...fact }) as const)).catch(fatal);
     if (!isCaughtUp) {
       isCaughtUp = true;
       if (!isKnown) deploys.start(fatal);

@@ -13,16 +13,20 @@ export class RunnerProcess {
   readonly secrets: string;
   readonly #tenant: Tenant;
   readonly #feed: string;
-  readonly #socket: string;
+  readonly #engine: { readonly socketPath: string; readonly busyboxPath: string };
   #child: ChildProcess | undefined;
   #isKept = false;
   deaths = 0;
   output = '';
 
-  constructor(tenant: Tenant, feed: string, socket: string) {
+  constructor(
+    tenant: Tenant,
+    feed: string,
+    engine: { readonly socketPath: string; readonly busyboxPath: string },
+  ) {
     this.#tenant = tenant;
     this.#feed = feed;
-    this.#socket = socket;
+    this.#engine = engine;
     this.secrets = `/dev/shm/logline-runner-test-${tenant.tenant}`;
   }
 
@@ -52,7 +56,9 @@ export class RunnerProcess {
   /** Everything it has on disk, as text. */
   journal(): string {
     const directory = join(this.directory, 'journal');
-    return readdirSync(directory).map((name) => readFileSync(join(directory, name), 'utf8')).join('');
+    return readdirSync(directory)
+      .map((name) => readFileSync(join(directory, name), 'utf8'))
+      .join('');
   }
 
   journalBytes(): number {
@@ -73,7 +79,8 @@ export class RunnerProcess {
         TENANT: tenant,
         FEED: this.#feed,
         PROVIDER: provider,
-        SOCKET: this.#socket,
+        SOCKET: this.#engine.socketPath,
+        LENT_SHELL: this.#engine.busyboxPath,
         LOG_KEY: formatVkey(`${TEST_ORIGIN}/${tenant}`, testKey('log').signer.publicKey),
         JOURNAL: join(this.directory, 'journal'),
         SECRETS: this.secrets,

@@ -3,7 +3,20 @@ import { type JsonValue } from '@logline/canon-sign';
 import type { DeploySpec, Span, Target } from '@logline/contracts';
 import { formatInstant } from '@logline/contracts';
 import { specHash } from '@logline/tdln';
-import { applySpan, deploySpan, proofFor, proofSpan, RUNNER, runnerAddSpan, runnerHpkeKey, signedSpan, stopSpan, tenantCreatedSpan, TEST_ORIGIN, testKey } from '@logline/testing';
+import {
+  applySpan,
+  deploySpan,
+  proofFor,
+  proofSpan,
+  RUNNER,
+  runnerAddSpan,
+  runnerHpkeKey,
+  signedSpan,
+  stopSpan,
+  tenantCreatedSpan,
+  TEST_ORIGIN,
+  testKey,
+} from '@logline/testing';
 import { hashArtifact, makeGrant, sealArtifact, wrapContentKey } from '@logline/wallet';
 import { TestLog } from './test-log.ts';
 
@@ -37,8 +50,14 @@ export class Tenant {
   }
 
   /** Seals the secrets, signs the manifest and applies it. */
-  async apply(deploy: Partial<DeploySpec>, secrets: Readonly<Record<string, string>> = {}, options: { ttl?: string; aud?: string; wrapTo?: string } = {}): Promise<string> {
-    const sealed = await Promise.all(Object.entries(secrets).map(([id, value]) => this.#seal(id, value, options)));
+  async apply(
+    deploy: Partial<DeploySpec>,
+    secrets: Readonly<Record<string, string>> = {},
+    options: { ttl?: string; aud?: string; wrapTo?: string } = {},
+  ): Promise<string> {
+    const sealed = await Promise.all(
+      Object.entries(secrets).map(([id, value]) => this.#seal(id, value, options)),
+    );
     const { span, ref } = applySpan({
       tenant: this.tenant,
       tsMs: Date.now(),
@@ -58,7 +77,14 @@ export class Tenant {
   /** Proves, deploys and plans; gives the lease. */
   deploy(ref: string, { withinMs = 60_000 }: { withinMs?: number } = {}): number {
     this.#prove('deploy.allow', ref);
-    const { span } = deploySpan({ tenant: this.tenant, tsMs: Date.now(), subject: this.subject, ref, target: { ...this.target }, nth: this.log.facts.length });
+    const { span } = deploySpan({
+      tenant: this.tenant,
+      tsMs: Date.now(),
+      subject: this.subject,
+      ref,
+      target: { ...this.target },
+      nth: this.log.facts.length,
+    });
     const lease = this.log.append(span).place.index;
     const { deploy } = this.#manifest(ref);
     this.#plan(span, 'apply', ref, lease, specHash(ref, deploy, this.target), withinMs);
@@ -67,7 +93,13 @@ export class Tenant {
 
   stop(ref: string): number {
     this.#prove('deploy.stop');
-    const { span } = stopSpan({ tenant: this.tenant, tsMs: Date.now(), subject: this.subject, target: { ...this.target }, nth: this.log.facts.length });
+    const { span } = stopSpan({
+      tenant: this.tenant,
+      tsMs: Date.now(),
+      subject: this.subject,
+      target: { ...this.target },
+      nth: this.log.facts.length,
+    });
     const lease = this.log.append(span).place.index;
     const { deploy } = this.#manifest(ref);
     this.#plan(span, 'stop', ref, lease, specHash(ref, deploy, this.target), 60_000);
@@ -77,11 +109,22 @@ export class Tenant {
   /** As the orchestrator does when a deadline has passed. */
   fail(lease: number, why: string): void {
     const span = this.log.spans[lease];
-    this.#service('deploy-orchestrator', 'deploy.failed', { deploy: span?.this, lease, runner: RUNNER, why, message: why });
+    this.#service('deploy-orchestrator', 'deploy.failed', {
+      deploy: span?.this,
+      lease,
+      runner: RUNNER,
+      why,
+      message: why,
+    });
   }
 
   revoke(grant: string): void {
-    const span = signedSpan({ intent: 'wallet.grant.revoke', subject: this.subject, payload: { grant }, tsMs: Date.now() });
+    const span = signedSpan({
+      intent: 'wallet.grant.revoke',
+      subject: this.subject,
+      payload: { grant },
+      tsMs: Date.now(),
+    });
     this.log.append(span.span, { isCovered: false });
     this.#service('wallet-verifier', 'wallet.grant.revoked', { cause: span.span.this, grant });
   }
@@ -92,34 +135,99 @@ export class Tenant {
     return entry.manifest;
   }
 
-  #plan(cause: Span, action: 'apply' | 'stop', ref: string, lease: number, hash: string, withinMs: number): void {
+  #plan(
+    cause: Span,
+    action: 'apply' | 'stop',
+    ref: string,
+    lease: number,
+    hash: string,
+    withinMs: number,
+  ): void {
     const deadline = formatInstant(Date.now() + withinMs);
-    const payload = { deploy: cause.this, action, ref, target: { ...this.target }, runner: RUNNER, lease, deadline, spec_hash: hash };
+    const payload = {
+      deploy: cause.this,
+      action,
+      ref,
+      target: { ...this.target },
+      runner: RUNNER,
+      lease,
+      deadline,
+      spec_hash: hash,
+    };
     this.#service('deploy-orchestrator', 'deploy.planned', payload);
   }
 
   #prove(intent: 'deploy.allow' | 'deploy.stop', ref?: string): void {
     const id = `proof${++proofs}`;
-    const proof = proofFor({ tenant: this.tenant, subject: this.subject, intent, ref, id, iatMs: Date.now() });
+    const proof = proofFor({
+      tenant: this.tenant,
+      subject: this.subject,
+      intent,
+      ref,
+      id,
+      iatMs: Date.now(),
+    });
     const { span } = proofSpan({ proof, tsMs: Date.now() });
     this.log.append(span, { isCovered: false });
-    this.#service('wallet-verifier', 'wallet.proof.verified', { cause: span.this, proof: id, decision: 'allow', reasons: [] });
+    this.#service('wallet-verifier', 'wallet.proof.verified', {
+      cause: span.this,
+      proof: id,
+      decision: 'allow',
+      reasons: [],
+    });
   }
 
   #service(name: string, intent: string, payload: Readonly<Record<string, unknown>>): void {
-    this.log.append(signedSpan({ intent, subject: this.subject, payload, key: testKey(name), tsMs: Date.now(), nth: this.log.facts.length }).span);
+    this.log.append(
+      signedSpan({
+        intent,
+        subject: this.subject,
+        payload,
+        key: testKey(name),
+        tsMs: Date.now(),
+        nth: this.log.facts.length,
+      }).span,
+    );
   }
 
-  async #seal(id: string, value: string, { ttl = 'P1D', aud = this.provider, wrapTo = RUNNER }: { ttl?: string; aud?: string; wrapTo?: string }) {
+  async #seal(
+    id: string,
+    value: string,
+    { ttl = 'P1D', aud = this.provider, wrapTo = RUNNER }: { ttl?: string; aud?: string; wrapTo?: string },
+  ) {
     const contentKey = randomBytes(32);
-    const sealed = sealArtifact({ tenant: this.tenant, artifactId: id, plaintext: Buffer.from(value), contentKey, nonce: randomBytes(24) });
+    const sealed = sealArtifact({
+      tenant: this.tenant,
+      artifactId: id,
+      plaintext: Buffer.from(value),
+      contentKey,
+      nonce: randomBytes(24),
+    });
     const hash = hashArtifact(sealed);
     this.log.artifacts.set(hash, sealed);
-    const terms = { id: `grt_${id}`, artifactId: id, artifactHash: hash, subject: this.subject, scope: ['runtime:read'], iatMs: Date.now(), ttl, aud };
+    const terms = {
+      id: `grt_${id}`,
+      artifactId: id,
+      artifactHash: hash,
+      subject: this.subject,
+      scope: ['runtime:read'],
+      iatMs: Date.now(),
+      ttl,
+      aud,
+    };
     const grant = await makeGrant(terms, testKey('root').signer);
     const { publicKey } = await runnerHpkeKey(wrapTo);
-    const wrap = await wrapContentKey({ contentKey, tenant: this.tenant, runner: RUNNER, hpkePublicKey: publicKey, grant });
-    return { artifact: { id, type: 'secret', hash, enc: 'xchacha20' as const }, grant: { ...grant, wraps: [wrap] } };
+    const wrap = await wrapContentKey({
+      contentKey,
+      tenant: this.tenant,
+      runner: RUNNER,
+      hpkePublicKey: publicKey,
+      grant,
+    });
+    return {
+      artifact: { id, type: 'secret', hash, enc: 'xchacha20' as const },
+      grant: { ...grant, wraps: [wrap] },
+    };
   }
 }
 

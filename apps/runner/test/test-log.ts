@@ -1,11 +1,29 @@
 import { createServer, type Server } from 'node:http';
 import { type AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
-import { blake3Hash, canonicalText, formatBase64, formatHex, parseStrict, signObjectSync, utf8 } from '@logline/canon-sign';
+import {
+  blake3Hash,
+  canonicalText,
+  formatBase64,
+  formatHex,
+  parseStrict,
+  signObjectSync,
+  utf8,
+} from '@logline/canon-sign';
 import { type Ack, type FactPlace, formatInstant, type Receipt, type Span } from '@logline/contracts';
 import { emptyKnowledge, fold, type Knowledge, TdlnError, verifyFact } from '@logline/tdln';
 import { testKey } from '@logline/testing';
-import { appendLeaf, type Edge, emptyEdge, formatProof, leafHash, nodeHash, proveInclusion, rootOf, signCheckpoint } from '@logline/tlog';
+import {
+  appendLeaf,
+  type Edge,
+  emptyEdge,
+  formatProof,
+  leafHash,
+  nodeHash,
+  proveInclusion,
+  rootOf,
+  signCheckpoint,
+} from '@logline/tlog';
 
 export type FedFact = { readonly entry: string; readonly place: FactPlace; readonly sequence: number };
 
@@ -66,10 +84,21 @@ export class TestLog {
       const known = this.facts.findIndex(({ entry }) => entry === body);
       try {
         const index = known >= 0 ? known : this.append(span).place.index;
-        return { status: 'ok', this: span.this, trace_id: 'a'.repeat(32), receipt: this.#receipt(index, span, body) };
+        return {
+          status: 'ok',
+          this: span.this,
+          trace_id: 'a'.repeat(32),
+          receipt: this.#receipt(index, span, body),
+        };
       } catch (cause) {
         if (!(cause instanceof TdlnError)) throw cause;
-        const no = { trace_id: 'a'.repeat(32), code: '403_FORBIDDEN', http_status: 403, details: [], suggested_reply: '' } as const;
+        const no = {
+          trace_id: 'a'.repeat(32),
+          code: '403_FORBIDDEN',
+          http_status: 403,
+          details: [],
+          suggested_reply: '',
+        } as const;
         return { status: 'invalid', ...no, errors: [cause.message] } as unknown as Ack; // a no of the gate, as far as runners read it
       }
     });
@@ -80,8 +109,10 @@ export class TestLog {
       void (async () => {
         const url = new URL(request.url ?? '/', 'http://log');
         if (this.isDown) return response.writeHead(503).end();
-        if (url.pathname === '/facts') return response.end(JSON.stringify(this.facts.slice(Number(url.searchParams.get('from')))));
-        if (url.pathname === '/submit') return response.end(JSON.stringify(this.submit(JSON.parse(await text(request)))));
+        if (url.pathname === '/facts')
+          return response.end(JSON.stringify(this.facts.slice(Number(url.searchParams.get('from')))));
+        if (url.pathname === '/submit')
+          return response.end(JSON.stringify(this.submit(JSON.parse(await text(request)))));
         const artifact = this.artifacts.get(decodeURIComponent(url.pathname.replace('/v1/artifacts/', '')));
         return artifact === undefined ? response.writeHead(404).end() : response.end(artifact);
       })();
@@ -93,19 +124,32 @@ export class TestLog {
 
   async close(): Promise<void> {
     this.#server?.closeAllConnections();
-    await new Promise((resolve) => (this.#server === undefined ? resolve(undefined) : this.#server.close(resolve)));
+    await new Promise((resolve) =>
+      this.#server === undefined ? resolve(undefined) : this.#server.close(resolve),
+    );
   }
 
   #checkpoint(): string {
     const { signer } = testKey('log');
-    return signCheckpoint({ origin: this.#origin, size: this.#edge.size, root: rootOf(this.#edge) }, [{ name: this.#origin, signer }]);
+    return signCheckpoint({ origin: this.#origin, size: this.#edge.size, root: rootOf(this.#edge) }, [
+      { name: this.#origin, signer },
+    ]);
   }
 
   #receipt(index: number, span: Span, body: string): Receipt {
-    const hashes = proveInclusion(BigInt(index), this.#edge.size, (level, at) => this.#node(level, Number(at)));
+    const hashes = proveInclusion(BigInt(index), this.#edge.size, (level, at) =>
+      this.#node(level, Number(at)),
+    );
     const merkle = formatProof({ index: BigInt(index), hashes, checkpoint: this.#checkpoint() });
     const timeMs = this.facts[index]?.place.timeMs ?? 0;
-    const unsigned = { ts: formatInstant(timeMs), hash: blake3Hash(utf8(body)), merkle, this: span.this, log: this.#origin, index };
+    const unsigned = {
+      ts: formatInstant(timeMs),
+      hash: blake3Hash(utf8(body)),
+      merkle,
+      this: span.this,
+      log: this.#origin,
+      index,
+    };
     return signObjectSync('receipt', unsigned, testKey('log').signer);
   }
 

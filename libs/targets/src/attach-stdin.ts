@@ -47,7 +47,9 @@ export async function attachStdin(socketPath: string, container: string): Promis
 function hand(socket: Duplex, bytes: Uint8Array): Promise<void> {
   return new Promise((resolve, reject) => {
     const fail = (cause?: Error | null) =>
-      reject(new TargetError('HANDOFF_FAILED', 'the process was gone before it had read its secrets', { cause }));
+      reject(
+        new TargetError('HANDOFF_FAILED', 'the process was gone before it had read its secrets', { cause }),
+      );
     const timer = setTimeout(() => {
       fail();
       socket.destroy();

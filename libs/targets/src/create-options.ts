@@ -59,7 +59,9 @@ export function toCreateOptions(spec: RunSpec, context: CreateContext): Containe
       ...(spec.nanoCpus === undefined ? {} : { NanoCpus: spec.nanoCpus }),
       PidsLimit: spec.pids,
       Ulimits: Object.entries(spec.ulimits).map(([Name, limit]) => ({ Name, Soft: limit, Hard: limit })),
-      Tmpfs: Object.fromEntries(spec.tmpfs.map(({ path, sizeBytes }) => [path, tmpfsOptions(sizeBytes)])),
+      Tmpfs: Object.fromEntries(
+        spec.tmpfs.map(({ path, sizeBytes }) => [path, tmpfsOptions(spec, sizeBytes)]),
+      ),
       LogConfig: {
         Type: logDriverOf(spec),
         Config: {

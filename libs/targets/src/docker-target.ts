@@ -63,7 +63,8 @@ export class DockerTarget implements Target {
   async apply(spec: RunSpec, secrets: readonly Secret[], signal?: AbortSignal): Promise<RunStatus> {
     checkSecrets(spec, secrets);
     try {
-      if (spec.secretDelivery === 'file' && secrets.length > 0) await this.#secretFiles.write(spec.run, secrets, spec.user);
+      if (spec.secretDelivery === 'file' && secrets.length > 0)
+        await this.#secretFiles.write(spec.run, secrets, spec.user);
       return (await this.#find(spec.run)) ?? (await this.#create(spec, signal));
     } catch (cause) {
       const error = toTargetError('create', cause);
@@ -97,18 +98,27 @@ export class DockerTarget implements Target {
       signal.throwIfAborted();
       const status = await this.status(container);
       if (status === null || status.state !== 'running') return status;
-      await this.#client.waitForExit(container, AbortSignal.any([signal, AbortSignal.timeout(LOOK_EVERY_MS)]));
+      await this.#client.waitForExit(
+        container,
+        AbortSignal.any([signal, AbortSignal.timeout(LOOK_EVERY_MS)]),
+      );
     }
   }
 
   async stop(container: string, timeoutMs: number): Promise<RunStatus | null> {
     const t = Math.ceil(timeoutMs / 1000);
-    await nullIfGone(this.#client.ask('stop', (engine) => settle(engine.getContainer(container).stop({ t })), timeoutMs));
+    await nullIfGone(
+      this.#client.ask('stop', (engine) => settle(engine.getContainer(container).stop({ t })), timeoutMs),
+    );
     return this.status(container);
   }
 
   async remove(container: string, run: Run): Promise<void> {
-    await nullIfGone(this.#client.ask('remove', (engine) => engine.getContainer(container).remove({ force: true, v: false })));
+    await nullIfGone(
+      this.#client.ask('remove', (engine) =>
+        engine.getContainer(container).remove({ force: true, v: false }),
+      ),
+    );
     await this.#secretFiles.remove(run);
   }
 
@@ -125,7 +135,9 @@ export class DockerTarget implements Target {
 
   async *watch(owner: Owner, signal: AbortSignal): AsyncGenerator<EngineHint> {
     const filters = { type: ['container' as const], label: labelsOf(owner) };
-    const stream = await this.#client.ask('events', (engine) => engine.getEvents({ filters, abortSignal: signal }));
+    const stream = await this.#client.ask('events', (engine) =>
+      engine.getEvents({ filters, abortSignal: signal }),
+    );
     try {
       for await (const event of readJsonLines(readBytes(stream))) {
         const hint = toHint(event);
@@ -139,11 +151,15 @@ export class DockerTarget implements Target {
   async *logs(container: string, { follow, tail, signal }: LogOptions): AsyncGenerator<LogChunk> {
     const shared = { stdout: true, stderr: true, tail, abortSignal: signal };
     if (!follow) {
-      const whole = await this.#client.ask('logs', (engine) => engine.getContainer(container).logs({ ...shared, follow: false }));
+      const whole = await this.#client.ask('logs', (engine) =>
+        engine.getContainer(container).logs({ ...shared, follow: false }),
+      );
       yield* readLogFrames([whole]);
       return;
     }
-    const stream = await this.#client.ask('logs', (engine) => engine.getContainer(container).logs({ ...shared, follow: true }));
+    const stream = await this.#client.ask('logs', (engine) =>
+      engine.getContainer(container).logs({ ...shared, follow: true }),
+    );
     try {
       yield* readLogFrames(readBytes(stream));
     } catch (cause) {
@@ -166,13 +182,19 @@ export class DockerTarget implements Target {
     let container = await this.#createOnce(spec, { shell: 'image', image });
     if (isHandoff(spec) && !(await this.#hasShell(container))) {
       await this.remove(container, spec.run);
-      container = await this.#createOnce(spec, { shell: 'lent', lentShellPath: await this.#lentShell(spec.image), image });
+      container = await this.#createOnce(spec, {
+        shell: 'lent',
+        lentShellPath: await this.#lentShell(spec.image),
+        image,
+      });
     }
     return (await this.status(container)) ?? gone(container);
   }
 
   async #createOnce(spec: RunSpec, context: CreateContext): Promise<string> {
-    const { id } = await this.#client.ask('create', (engine) => engine.createContainer(toCreateOptions(spec, context)));
+    const { id } = await this.#client.ask('create', (engine) =>
+      engine.createContainer(toCreateOptions(spec, context)),
+    );
     return id;
   }
 
@@ -196,7 +218,9 @@ export class DockerTarget implements Target {
   /** What the image runs by itself; pulled once where the host lacks it. */
   async #image(name: string, signal?: AbortSignal): Promise<ImageDefaults> {
     const look = async () => {
-      const { Config } = await this.#client.ask('image', (engine) => engine.getImage(withTag(name)).inspect());
+      const { Config } = await this.#client.ask('image', (engine) =>
+        engine.getImage(withTag(name)).inspect(),
+      );
       return {
         entrypoint: toWords(Config.Entrypoint),
         command: toWords(Config.Cmd),
@@ -227,7 +251,12 @@ export class DockerTarget implements Target {
 
   async #lentShell(image: string): Promise<string> {
     const path = this.#lentShellPath;
-    const isThere = path !== undefined && (await access(path, constants.X_OK).then(() => true, () => false));
+    const isThere =
+      path !== undefined &&
+      (await access(path, constants.X_OK).then(
+        () => true,
+        () => false,
+      ));
     if (isThere) return path;
     throw new TargetError(
       'SHELL_MISSING',
@@ -252,7 +281,13 @@ function checkSecrets(spec: RunSpec, secrets: readonly Secret[]): void {
 }
 
 function isSameRun(one: Run, other: Run): boolean {
-  return one.tenant === other.tenant && one.runner === other.runner && one.deploy === other.deploy && one.lease === other.lease && one.specHash === other.specHash;
+  return (
+    one.tenant === other.tenant &&
+    one.runner === other.runner &&
+    one.deploy === other.deploy &&
+    one.lease === other.lease &&
+    one.specHash === other.specHash
+  );
 }
 
 function gone(container: string): never {
@@ -272,7 +307,8 @@ function toWords(value: string | readonly string[] | null | undefined): readonly
 function toHint(event: unknown): EngineHint | null {
   if (typeof event !== 'object' || event === null || !('Action' in event) || !('Actor' in event)) return null;
   const { Action, Actor } = event;
-  if (typeof Action !== 'string' || typeof Actor !== 'object' || Actor === null || !('ID' in Actor)) return null;
+  if (typeof Action !== 'string' || typeof Actor !== 'object' || Actor === null || !('ID' in Actor))
+    return null;
   return typeof Actor.ID === 'string' ? { container: Actor.ID, action: Action } : null;
 }
 

@@ -23,7 +23,9 @@ export class EngineClient {
     const late = Promise.withResolvers<never>();
     const withinMs = ANSWER_WITHIN_MS + extraMs;
     const timer = setTimeout(() => {
-      late.reject(new TargetError('ENGINE_UNREACHABLE', `${doing}: no answer from the engine within ${withinMs} ms`));
+      late.reject(
+        new TargetError('ENGINE_UNREACHABLE', `${doing}: no answer from the engine within ${withinMs} ms`),
+      );
     }, withinMs);
     try {
       return await Promise.race([call(this.#engine), late.promise]);
@@ -44,7 +46,9 @@ export class EngineClient {
     const aborted = Promise.withResolvers<void>();
     const onAbort = () => aborted.resolve();
     signal.addEventListener('abort', onAbort, { once: true });
-    const waited = this.#engine.getContainer(container).wait({ condition: 'not-running', abortSignal: signal });
+    const waited = this.#engine
+      .getContainer(container)
+      .wait({ condition: 'not-running', abortSignal: signal });
     try {
       await Promise.race([waited, aborted.promise]);
     } catch (cause) {
@@ -62,7 +66,8 @@ export async function settle(call: Promise<unknown>): Promise<void> {
   try {
     await call;
   } catch (cause) {
-    const isAlreadySo = typeof cause === 'object' && cause !== null && 'statusCode' in cause && cause.statusCode === 304;
+    const isAlreadySo =
+      typeof cause === 'object' && cause !== null && 'statusCode' in cause && cause.statusCode === 304;
     if (!isAlreadySo) throw cause;
   }
 }

@@ -1,10 +1,22 @@
 import { TargetError, type TargetErrorCode } from './errors.ts';
 
 const MOST_WORDS = 400;
-const UNREACHABLE = new Set(['ECONNREFUSED', 'ECONNRESET', 'ENOENT', 'EPIPE', 'EACCES', 'ETIMEDOUT', 'ECONNABORTED', 'ABORT_ERR']);
-const PORT_TAKEN = /port is already allocated|address already in use|cannot listen on the|failed to bind (host )?port/i;
+const UNREACHABLE = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ENOENT',
+  'EPIPE',
+  'EACCES',
+  'ETIMEDOUT',
+  'ECONNABORTED',
+  'ABORT_ERR',
+]);
+const PORT_TAKEN =
+  /port is already allocated|address already in use|cannot listen on the|failed to bind (host )?port/i;
 const NO_IMAGE = /no such image|image not known|unable to find image|manifest unknown/i;
 const NO_CONTAINER = /no such container|no container with/i;
+/** Somebody else removes it: for whoever asks, it is gone. */
+const GOING = /removal of container .* is already in progress/i;
 const NAME_TAKEN = /name .*is already in use|that name is already in use/i;
 
 /** The engine's answer as one of our codes. Its words are kept, cut short; they never hold a secret, since the engine knows none. */
@@ -22,6 +34,7 @@ function codeOf(status: number, words: string): TargetErrorCode {
   if (PORT_TAKEN.test(words)) return 'PORT_CONFLICT';
   if (NO_IMAGE.test(words)) return 'IMAGE_UNAVAILABLE';
   if (NAME_TAKEN.test(words)) return 'NAME_TAKEN';
+  if (status === 409 && GOING.test(words)) return 'NOT_FOUND';
   if (status === 404 && NO_CONTAINER.test(words)) return 'NOT_FOUND';
   if (status === 502 || status === 503 || status === 504) return 'ENGINE_UNREACHABLE';
   return 'ENGINE_REFUSED';

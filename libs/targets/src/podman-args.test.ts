@@ -70,7 +70,7 @@ describe('toPodmanArgs', () => {
         "--mount",
         "type=volume,source=mc_acme_data,target=/data,readonly",
         "--tmpfs",
-        "/tmp:rw,noexec,nosuid,nodev,mode=1777,size=33554432",
+        "/tmp:rw,noexec,nosuid,nodev,mode=1777,uid=1000,gid=1000,size=33554432",
         "--publish",
         "8080/tcp",
         "--publish",
@@ -170,7 +170,10 @@ describe('toCreateOptions', () => {
 
 test('a process finds its programs where neither image nor manifest says where they are', () => {
   const create = (deploy: Partial<DeploySpec>, hasSearchPath: boolean) =>
-    toCreateOptions(runOf(specOf(deploy)), { shell: 'image', image: { ...IMAGE, hasSearchPath } }).Env?.filter((name) => name.startsWith('PATH='));
+    toCreateOptions(runOf(specOf(deploy)), {
+      shell: 'image',
+      image: { ...IMAGE, hasSearchPath },
+    }).Env?.filter((name) => name.startsWith('PATH='));
   expect(create({}, false)).toHaveLength(1);
   expect(create({}, true)).toEqual([]);
   expect(create({ env: { PATH: '/mine' } }, false)).toEqual(['PATH=/mine']);
@@ -196,7 +199,7 @@ type Asked = Record<string, readonly string[]>;
 function readArgs(args: readonly string[]): Asked {
   const flags = new Set(['--interactive', '--read-only', '--privileged']);
   const asked: Record<string, string[]> = {};
-  const rest = [...args.slice(1)];
+  const rest = args.slice(1);
   while (rest[0]?.startsWith('--') === true) {
     const name = rest.shift() ?? '';
     (asked[name] ??= []).push(flags.has(name) ? 'yes' : (rest.shift() ?? ''));

@@ -42,7 +42,7 @@ export function toPodmanArgs(spec: ContainerSpec | RunSpec): string[] {
       '--mount',
       `type=volume,source=${volumeName(run?.tenant ?? 'RUN', name)},target=${path}${isReadOnly ? ',readonly' : ''}`,
     ]),
-    ...spec.tmpfs.flatMap(({ path, sizeBytes }) => ['--tmpfs', `${path}:${tmpfsOptions(sizeBytes)}`]),
+    ...spec.tmpfs.flatMap(({ path, sizeBytes }) => ['--tmpfs', `${path}:${tmpfsOptions(spec, sizeBytes)}`]),
     ...spec.ports.flatMap(({ host, container, protocol }) => [
       '--publish',
       host === 0 ? `${container}/${protocol}` : `${host}:${container}/${protocol}`,
@@ -86,8 +86,13 @@ function printProcess(spec: ContainerSpec, handoff: readonly string[] | undefine
   return [...(first === undefined ? [] : ['--entrypoint', first]), spec.image, ...rest, ...command];
 }
 
-export function tmpfsOptions(sizeBytes: number): string {
-  return `rw,noexec,nosuid,nodev,mode=1777,size=${sizeBytes}`;
+/**
+ * Where the image has the directory, runc gives the mount that directory's mode instead of ours: so it also belongs to the container's
+ * user, where the engine can say so (Podman 4 cannot).
+ */
+export function tmpfsOptions({ user, provider }: ContainerSpec, sizeBytes: number): string {
+  const owner = provider === 'docker' ? `,uid=${user},gid=${user}` : '';
+  return `rw,noexec,nosuid,nodev,mode=1777${owner},size=${sizeBytes}`;
 }
 
 /** Both rotate; Podman knows no `local`. */

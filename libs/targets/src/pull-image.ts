@@ -15,14 +15,19 @@ export async function pullImage(engine: Docker, image: string, signal?: AbortSig
   try {
     const stream = await engine.pull(withTag(image), { abortSignal: signal });
     if (!(Symbol.asyncIterator in stream)) throw new Error('the engine answered without a stream');
-    const giveUp = () => 'destroy' in stream && typeof stream.destroy === 'function' && stream.destroy(new Error('no progress'));
+    const giveUp = () =>
+      'destroy' in stream && typeof stream.destroy === 'function' && stream.destroy(new Error('no progress'));
     watchdog = setTimeout(giveUp, SILENT_MS);
     for await (const line of readJsonLines(readBytes(stream))) {
       watchdog.refresh();
       if (isFailure(line)) throw new Error(line.error);
     }
   } catch (cause) {
-    throw new TargetError('IMAGE_UNAVAILABLE', `${image} is not on the host and cannot be pulled: ${wordsOf(cause)}`, { cause });
+    throw new TargetError(
+      'IMAGE_UNAVAILABLE',
+      `${image} is not on the host and cannot be pulled: ${wordsOf(cause)}`,
+      { cause },
+    );
   } finally {
     clearTimeout(watchdog);
   }

@@ -16,7 +16,9 @@ export function toRunStatus(inspected: ContainerInspectInfo): RunStatus | null {
     image: inspected.Image,
     state,
     startedAtMs,
-    ...(state === 'exited' ? { finishedAtMs: notBefore(startedAtMs, finishedAtMs), exitCode: parseExitCode(State.ExitCode) } : {}),
+    ...(state === 'exited'
+      ? { finishedAtMs: notBefore(startedAtMs, finishedAtMs), exitCode: parseExitCode(State.ExitCode) }
+      : {}),
     isOomKilled: state === 'exited' && State.OOMKilled,
     ports: state === 'running' ? portsOf(inspected) : [],
   };
@@ -46,7 +48,9 @@ function parseTime(text: string): number | undefined {
 
 /** Docker reads two clocks: a process of a millisecond can end before it began. */
 function notBefore(startedAtMs: number | undefined, finishedAtMs: number | undefined): number | undefined {
-  return startedAtMs === undefined || finishedAtMs === undefined ? finishedAtMs : Math.max(startedAtMs, finishedAtMs);
+  return startedAtMs === undefined || finishedAtMs === undefined
+    ? finishedAtMs
+    : Math.max(startedAtMs, finishedAtMs);
 }
 
 function parseExitCode(code: number): number | undefined {

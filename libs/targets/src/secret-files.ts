@@ -29,7 +29,10 @@ export class SecretFiles {
       await mkdir(root, { recursive: true, mode: 0o700 });
       const { type } = await statfs(root);
       if (type !== TMPFS && type !== RAMFS) {
-        throw new TargetError('SECRETS_UNSAFE', `${root} is not on tmpfs: name a directory below /run or /dev/shm`);
+        throw new TargetError(
+          'SECRETS_UNSAFE',
+          `${root} is not on tmpfs: name a directory below /run or /dev/shm`,
+        );
       }
       const { uid, mode } = await lstat(root);
       const isOwn = process.getuid === undefined || uid === process.getuid();
@@ -55,7 +58,9 @@ export class SecretFiles {
       for (const { variable, value } of secrets) await this.#writeOne(join(directory, variable), value, uid);
     } catch (cause) {
       await this.remove(run);
-      throw new TargetError('SECRETS_UNSAFE', `the secret files of ${containerName(run)} cannot be written`, { cause });
+      throw new TargetError('SECRETS_UNSAFE', `the secret files of ${containerName(run)} cannot be written`, {
+        cause,
+      });
     }
   }
 
@@ -79,7 +84,8 @@ export class SecretFiles {
   async wipe(keep: readonly Run[]): Promise<void> {
     const kept = new Set(keep.map(containerName));
     for (const name of await readdir(this.root)) {
-      if (!kept.has(name) && NAME.test(name)) await rm(join(this.root, name), { recursive: true, force: true });
+      if (!kept.has(name) && NAME.test(name))
+        await rm(join(this.root, name), { recursive: true, force: true });
     }
   }
 }

@@ -59,7 +59,11 @@ export type RunStatus = {
   readonly exitCode?: number;
   readonly isOomKilled: boolean;
   /** The ports really published. */
-  readonly ports: readonly { readonly container: number; readonly host: number; readonly protocol: 'tcp' | 'udp' }[];
+  readonly ports: readonly {
+    readonly container: number;
+    readonly host: number;
+    readonly protocol: 'tcp' | 'udp';
+  }[];
 };
 export type EngineHint = { readonly container: string; readonly action: string };
 export type LogOptions = { readonly follow: boolean; readonly tail?: number; readonly signal: AbortSignal };

@@ -3,12 +3,19 @@ import { existsSync, statSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { containerName, type RunStatus } from '../src/index.ts';
-import { type EngineUnderTest, findEngine, SHELL_LESS_IMAGE, TargetUnderTest, toSecrets } from './engine-under-test.ts';
+import {
+  type EngineUnderTest,
+  IMAGE,
+  SHELL_LESS_IMAGE,
+  startEngine,
+  TargetUnderTest,
+  toSecrets,
+} from './engine-under-test.ts';
 
 const CANARY = 'kanarienvogel-7f3a9c51e8';
 
 for (const provider of ['docker', 'podman'] as const) {
-  const found = await findEngine(provider);
+  const found = await startEngine(provider);
   if (typeof found === 'string') console.warn(`skipped: ${provider}: ${found}`);
 
   describe.skipIf(typeof found === 'string')(`a ${provider} target`, () => {
@@ -20,14 +27,18 @@ for (const provider of ['docker', 'podman'] as const) {
       under = found;
       on = await TargetUnderTest.open(under);
     });
-    afterAll(async () => on?.close());
+    afterAll(async () => {
+      await on?.close();
+      await under?.stop();
+    });
 
     test('hardens for real what the manifest does not open', async () => {
       const spec = on.spec({
         security: { read_only_rootfs: true },
         resources: { memory_bytes: 32 * 1024 * 1024, pids: 20 },
         command: [
-          'sh', '-c',
+          'sh',
+          '-c',
           `grep -E '^(CapEff|CapPrm|CapBnd|NoNewPrivs|Uid|Gid):' /proc/self/status
            touch /x 2>/dev/null && echo rootfs-writable || echo rootfs-closed
            touch /tmp/x && echo tmp-open
@@ -76,17 +87,24 @@ for (const provider of ['docker', 'podman'] as const) {
       const { status } = await on.run(spec);
       expect(status.exitCode).toBe(137);
       // conmon does not see the kill on cgroups v1: there it stays a kill of unknown reason
-      if (provider === 'docker' || existsSync('/sys/fs/cgroup/cgroup.controllers')) expect(status.isOomKilled).toBe(true);
+      const isSeen = provider === 'docker' || existsSync('/sys/fs/cgroup/cgroup.controllers');
+      expect(status.isOomKilled).toBe(isSeen);
     });
 
     test('publishes on a free port, says which, and the port answers', async () => {
       const spec = on.spec({
-        ports: [{ host: 0, container: 8080 }, { host: 0, container: 5353, protocol: 'udp' }],
+        ports: [
+          { host: 0, container: 8080 },
+          { host: 0, container: 5353, protocol: 'udp' },
+        ],
         command: ['sh', '-c', 'while :; do echo hello-from-inside | nc -l -p 8080; done'],
       });
       const { container } = await on.target.apply(spec, []);
       const { ports } = await on.target.start(spec, container, []);
-      expect(ports.map(({ container: inside, protocol }) => `${inside}/${protocol}`).sort()).toEqual(['5353/udp', '8080/tcp']);
+      expect(ports.map(({ container: inside, protocol }) => `${inside}/${protocol}`).sort()).toEqual([
+        '5353/udp',
+        '8080/tcp',
+      ]);
       const tcp = ports.find(({ protocol }) => protocol === 'tcp');
       expect(await firstWords(tcp?.host ?? 0)).toContain('hello-from-inside');
       await on.target.remove(container, spec.run);
@@ -107,7 +125,9 @@ for (const provider of ['docker', 'podman'] as const) {
     test('says that an image cannot be had', async () => {
       const spec = on.spec({ image: 'localhost:1/nowhere/nothing:1' });
       await expect(on.target.apply(spec, [])).rejects.toMatchObject({ code: 'IMAGE_UNAVAILABLE' });
-      expect(await on.target.recover({ tenant: on.tenant, runner: 'edge-1' })).not.toContainEqual(expect.objectContaining({ run: spec.run }));
+      expect(await on.target.recover({ tenant: on.tenant, runner: 'edge-1' })).not.toContainEqual(
+        expect.objectContaining({ run: spec.run }),
+      );
     });
 
     test('says that a program does not exist, and leaves no container behind', async () => {
@@ -188,13 +208,15 @@ for (const provider of ['docker', 'podman'] as const) {
       const stopWatching = new AbortController();
       const hints = on.target.watch({ tenant: on.tenant, runner: 'edge-1' }, stopWatching.signal);
       const died = (async () => {
-        for await (const { container, action } of hints) if (action === 'die' || action === 'died') return container;
+        for await (const { container, action } of hints)
+          if (action === 'die' || action === 'died') return container;
         return undefined;
       })();
       // the events begin when the engine has opened its answer: run until one is seen
       const seen: RunStatus[] = [];
       const dying = (async () => {
-        while (!stopWatching.signal.aborted && seen.length < 20) seen.push((await on.run(on.spec({ command: ['true'] }))).status);
+        while (!stopWatching.signal.aborted && seen.length < 20)
+          seen.push((await on.run(on.spec({ command: ['true'] }))).status);
       })();
       const container = await Promise.race([died, dying.then(() => undefined)]);
       stopWatching.abort();
@@ -203,13 +225,28 @@ for (const provider of ['docker', 'podman'] as const) {
     });
 
     test('keeps a named volume between two runs of one tenant', async () => {
+      // an empty volume belongs to root
+      const security = { run_as_user: 0 };
+      const asRoot = { root_user: true };
       const volumes = [{ name: 'kept', path: '/data' }];
-      const written = await on.run(on.spec({ volumes, command: ['sh', '-c', 'echo kept > /data/x'] }));
+      const written = await on.run(
+        on.spec({ security, volumes, command: ['sh', '-c', 'echo kept > /data/x'] }, asRoot),
+      );
       expect(written.status.exitCode).toBe(0);
-      const read = await on.run(on.spec({ volumes: [{ name: 'kept', path: '/data', read_only: true }], command: ['sh', '-c', 'cat /data/x; touch /data/y'] }));
+      const read = await on.run(
+        on.spec(
+          {
+            security,
+            volumes: [{ name: 'kept', path: '/data', read_only: true }],
+            command: ['sh', '-c', 'cat /data/x; touch /data/y'],
+          },
+          asRoot,
+        ),
+      );
       expect(read.output).toContain('kept');
       expect(read.status.exitCode).not.toBe(0);
-      for (const { container, run } of await on.target.recover({ tenant: on.tenant, runner: 'edge-1' })) await on.target.remove(container, run);
+      for (const { container, run } of await on.target.recover({ tenant: on.tenant, runner: 'edge-1' }))
+        await on.target.remove(container, run);
       await under.engine.getVolume(`mc_${on.tenant}_kept`).remove();
     });
 
@@ -217,7 +254,11 @@ for (const provider of ['docker', 'podman'] as const) {
       const spec = on.spec({
         security: { read_only_rootfs: true },
         env: { DB_KEY: 'grant://db', PLAIN: 'yes' },
-        command: ['sh', '-c', `[ "$(cat "$DB_KEY_FILE")" = '${CANARY.slice(0, 8)}'"$TAIL" ] || [ -z "$DB_KEY" ] && ls -l $DB_KEY_FILE; stat -c '%a %u' $DB_KEY_FILE; cat $DB_KEY_FILE | tail -c 4; touch $DB_KEY_FILE.x`],
+        command: [
+          'sh',
+          '-c',
+          `[ "$(cat "$DB_KEY_FILE")" = '${CANARY.slice(0, 8)}'"$TAIL" ] || [ -z "$DB_KEY" ] && ls -l $DB_KEY_FILE; stat -c '%a %u' $DB_KEY_FILE; cat $DB_KEY_FILE | tail -c 4; touch $DB_KEY_FILE.x`,
+        ],
       });
       const handed = toSecrets({ DB_KEY: CANARY });
       const { container } = await on.target.apply(spec, handed);
@@ -234,13 +275,18 @@ for (const provider of ['docker', 'podman'] as const) {
       expect(existsSync(onHost)).toBe(false);
     });
 
-    test.each(['localhost/logline-targets-test:latest', SHELL_LESS_IMAGE])('hands a secret over by stdin to %s', async (image) => {
+    test.each([IMAGE, SHELL_LESS_IMAGE])('hands a secret over by stdin to %s', async (image) => {
       const value = `${CANARY}\nsecond line\n`;
       const spec = on.spec({
         image,
         env: { DB_KEY: 'grant://db', PLAIN: 'yes' },
         secret_delivery: 'env',
-        entrypoint: ['/bin/busybox', 'sh', '-c', 'echo "$PLAIN ${#DB_KEY} ${DB_KEY##*-}"; read -r more && echo "stdin open" || echo "stdin closed"; exec sleep 60'],
+        entrypoint: [
+          '/bin/busybox',
+          'sh',
+          '-c',
+          'echo "$PLAIN ${#DB_KEY} ${DB_KEY##*-}"; read -r more && echo "stdin open" || echo "stdin closed"; exec sleep 60',
+        ],
       });
       const handed = toSecrets({ DB_KEY: value });
       const { container } = await on.target.apply(spec, handed);
@@ -253,13 +299,21 @@ for (const provider of ['docker', 'podman'] as const) {
     });
 
     test('hands secrets to the process of the image itself', async () => {
-      const spec = on.spec({ env: { A: 'grant://a' }, secret_delivery: 'env', command: ['sh', '-c', 'echo "got ${#A}"'] });
+      const spec = on.spec({
+        env: { A: 'grant://a' },
+        secret_delivery: 'env',
+        command: ['sh', '-c', 'echo "got ${#A}"'],
+      });
       const { status, output } = await on.run(spec, { A: '12345' });
       expect({ code: status.exitCode, output }).toEqual({ code: 0, output: 'got 5\n' });
     });
 
     test('never starts the process when the hand-off breaks off', async () => {
-      const spec = on.spec({ env: { A: 'grant://a' }, secret_delivery: 'env', command: ['sh', '-c', 'echo started-without-secrets'] });
+      const spec = on.spec({
+        env: { A: 'grant://a' },
+        secret_delivery: 'env',
+        command: ['sh', '-c', 'echo started-without-secrets'],
+      });
       const { container } = await on.target.apply(spec, toSecrets({ A: 'x' }));
       // as after a crash between start and hand-off: somebody attaches, starts, and is gone
       const { attachStdin } = await import('../src/attach-stdin.ts');
@@ -273,8 +327,15 @@ for (const provider of ['docker', 'podman'] as const) {
 
     test('refuses the hand-off to an image without a shell when none is lent', async () => {
       const bare = await TargetUnderTest.open(under, { lend: false });
-      const spec = bare.spec({ image: SHELL_LESS_IMAGE, env: { A: 'grant://a' }, secret_delivery: 'env', entrypoint: ['/bin/busybox', 'true'] });
-      await expect(bare.target.apply(spec, toSecrets({ A: 'x' }))).rejects.toMatchObject({ code: 'SHELL_MISSING' });
+      const spec = bare.spec({
+        image: SHELL_LESS_IMAGE,
+        env: { A: 'grant://a' },
+        secret_delivery: 'env',
+        entrypoint: ['/bin/busybox', 'true'],
+      });
+      await expect(bare.target.apply(spec, toSecrets({ A: 'x' }))).rejects.toMatchObject({
+        code: 'SHELL_MISSING',
+      });
       expect(await bare.target.recover({ tenant: bare.tenant, runner: 'edge-1' })).toEqual([]);
       await bare.close();
     });
@@ -291,12 +352,19 @@ for (const provider of ['docker', 'podman'] as const) {
       expect(inspected).not.toContain(CANARY);
       expect(await tried.output(container)).not.toContain(CANARY);
       const processes = spawnSync('ps', ['axww', '-o', 'args'], { encoding: 'utf8' }).stdout;
-      expect(processes.split('\n').filter((line) => line.includes(CANARY) && !line.startsWith('grep'))).toEqual([]);
+      expect(
+        processes.split('\n').filter((line) => line.includes(CANARY) && !line.startsWith('grep')),
+      ).toEqual([]);
       const { DockerRootDir } = await under.engine.info();
-      const state = typeof DockerRootDir === 'string' && existsSync(DockerRootDir) ? DockerRootDir : undefined;
+      const state =
+        typeof DockerRootDir === 'string' && existsSync(DockerRootDir) ? DockerRootDir : undefined;
       expect(state).toBeDefined();
-      const grep = spawnSync('grep', ['-rlF', '--exclude-dir=proc', CANARY, state ?? ''], { encoding: 'utf8' });
-      expect(grep.stdout.split('\n').filter((path) => path !== '' && !path.includes('/secrets/DB_KEY'))).toEqual([]);
+      const grep = spawnSync('grep', ['-rlF', '--exclude-dir=proc', CANARY, state ?? ''], {
+        encoding: 'utf8',
+      });
+      expect(
+        grep.stdout.split('\n').filter((path) => path !== '' && !path.includes('/secrets/DB_KEY')),
+      ).toEqual([]);
     }
   });
 }
@@ -305,7 +373,9 @@ test('an engine that is not there is unreachable, not wrong', async () => {
   const { DockerTarget, SecretFiles } = await import('../src/index.ts');
   const secretFiles = await SecretFiles.open(`/dev/shm/logline-test-${process.pid}-none`);
   const target = new DockerTarget({ socketPath: '/nowhere/engine.sock', provider: 'docker', secretFiles });
-  await expect(target.recover({ tenant: 'a', runner: 'b' })).rejects.toMatchObject({ code: 'ENGINE_UNREACHABLE' });
+  await expect(target.recover({ tenant: 'a', runner: 'b' })).rejects.toMatchObject({
+    code: 'ENGINE_UNREACHABLE',
+  });
 });
 
 /** Waits until the container wrote something, or is up to handling signals. */

@@ -1,4 +1,5 @@
 export { fixedClock, NOW_MS, type FixedClock } from './clock.ts';
+export { startContainerEngine, type TestContainerEngine } from './container-engine.ts';
 export { eventually, type EventuallyOptions } from './eventually.ts';
 export {
   applySpan,

@@ -31,7 +31,13 @@ export class Deploys {
   #onFatal: (error: unknown) => void = () => undefined;
   #isStopped = false;
 
-  constructor(options: { readonly memory: Memory; readonly steps: Steps; readonly self: Self; readonly signer: LocalSigner; readonly log: Log }) {
+  constructor(options: {
+    readonly memory: Memory;
+    readonly steps: Steps;
+    readonly self: Self;
+    readonly signer: LocalSigner;
+    readonly log: Log;
+  }) {
     this.#memory = options.memory;
     this.#steps = options.steps;
     this.#self = options.self;
@@ -76,7 +82,9 @@ export class Deploys {
   }
 
   #keep(work: Promise<void>): void {
-    const kept = work.catch((error: unknown) => this.#onFatal(error)).finally(() => this.#running.delete(kept));
+    const kept = work
+      .catch((error: unknown) => this.#onFatal(error))
+      .finally(() => this.#running.delete(kept));
     this.#running.add(kept);
   }
 
@@ -120,7 +128,8 @@ export class Deploys {
 
   async #makeRoom(run: Run): Promise<void> {
     for (const older of this.#memory.state.olderInPlace(run, isSamePlace)) {
-      if (older.end === null) await this.#record(older.plan.lease, { type: 'endAsked', end: { why: 'superseded' } });
+      if (older.end === null)
+        await this.#record(older.plan.lease, { type: 'endAsked', end: { why: 'superseded' } });
     }
   }
 
@@ -129,17 +138,31 @@ export class Deploys {
       [...state.stops.values()].map((stop) => {
         const run = state.runToStop(stop, isSamePlace);
         if (run !== undefined) {
-          return { t: 'event', lease: run.plan.lease, event: { type: 'endAsked', end: { why: 'stopped', stop } }, said: [] } as const;
+          return {
+            t: 'event',
+            lease: run.plan.lease,
+            event: { type: 'endAsked', end: { why: 'stopped', stop } },
+            said: [],
+          } as const;
         }
         const report = failed(stop, this.#self, 'not_running', 'nothing of this container runs here');
-        const said = toSaid(report, { self: this.#self, signer: this.#signer, lease: stop.lease, number: 0, nowMs: Date.now() });
+        const said = toSaid(report, {
+          self: this.#self,
+          signer: this.#signer,
+          lease: stop.lease,
+          number: 0,
+          nowMs: Date.now(),
+        });
         return { t: 'stopHandled', stop, said: [said] } as const;
       }),
     );
   }
 
   async #record(lease: number, event: RunEvent): Promise<void> {
-    this.#log.info({ lease, event: event.type, ...('why' in event ? { why: event.why, reason: event.message } : {}) }, 'run');
+    this.#log.info(
+      { lease, event: event.type, ...('why' in event ? { why: event.why, reason: event.message } : {}) },
+      'run',
+    );
     await this.#memory.record((state) => {
       const run = state.runs.get(lease);
       return run === undefined ? [] : [{ t: 'event', lease, event, said: this.#say(run, event) }];
@@ -149,7 +172,9 @@ export class Deploys {
   #say(run: Run, event: RunEvent): ReturnType<typeof toSaid>[] {
     const nowMs = Date.now();
     const by = { self: this.#self, signer: this.#signer, lease: run.plan.lease, nowMs };
-    return reportsOf(run, event, this.#self).map((report, position) => toSaid(report, { ...by, number: run.said + position }));
+    return reportsOf(run, event, this.#self).map((report, position) =>
+      toSaid(report, { ...by, number: run.said + position }),
+    );
   }
 
   #arm(lease: number, untilMs: number | null): void {
@@ -157,7 +182,10 @@ export class Deploys {
     this.#timers.delete(lease);
     if (untilMs === null) return;
     const delayMs = Math.min(MOST_TIMER_MS, Math.max(0, untilMs - Date.now()));
-    this.#timers.set(lease, setTimeout(() => this.#wake(lease), delayMs));
+    this.#timers.set(
+      lease,
+      setTimeout(() => this.#wake(lease), delayMs),
+    );
   }
 }
 

@@ -1,5 +1,14 @@
 import type { DeployFailure } from '@logline/contracts';
-import { forRun, type RunSpec, type RunStatus, type Secret, type SecretFiles, type Target, TargetError, type TargetErrorCode } from '@logline/targets';
+import {
+  forRun,
+  type RunSpec,
+  type RunStatus,
+  type Secret,
+  type SecretFiles,
+  type Target,
+  TargetError,
+  type TargetErrorCode,
+} from '@logline/targets';
 import type { Log } from '@logline/service';
 import type { Step } from '../domain/next-step.ts';
 import type { Run } from '../domain/run.ts';
@@ -55,7 +64,7 @@ export class Steps {
 
   /** Wipes every secret in memory. */
   forget(): void {
-    for (const lease of [...this.#secrets.keys()]) this.#wipe(lease);
+    for (const lease of this.#secrets.keys()) this.#wipe(lease);
   }
 
   #take(step: Doing, run: Run, signal: AbortSignal): Promise<RunEvent | null> {
@@ -79,7 +88,9 @@ export class Steps {
 
   async #verify(run: Run): Promise<RunEvent> {
     const verdict = this.#verdict(run);
-    return verdict.ok ? { type: 'verified', terms: verdict.terms } : { type: 'failed', why: verdict.why, message: verdict.message };
+    return verdict.ok
+      ? { type: 'verified', terms: verdict.terms }
+      : { type: 'failed', why: verdict.why, message: verdict.message };
   }
 
   #verdict(run: Run): PlanVerdict {
@@ -87,8 +98,8 @@ export class Steps {
   }
 
   async #open(run: Run, signal: AbortSignal): Promise<RunEvent> {
-    const receipt = run.materialize?.receipt;
-    if (receipt == null || Math.abs(Date.now() - receipt.timeMs) > FRESH_MS) return this.#lapsed(run);
+    const receipt = run.materialize?.receipt ?? null;
+    if (receipt === null || Math.abs(Date.now() - receipt.timeMs) > FRESH_MS) return this.#lapsed(run);
     // our own reading has come to that receipt: whatever was revoked before it is known here
     const { knowledge } = this.#options.memory.state.log;
     const barred = whyBarred(run.plan, knowledge, Date.now());
@@ -106,10 +117,18 @@ export class Steps {
   #lapsed(run: Run): RunEvent {
     const isHopeless = (run.materialize?.attempt ?? 0) >= MOST_OPENINGS;
     if (isHopeless) {
-      return { type: 'failed', why: 'grant_refused', message: "no checkpoint of the log was fresh enough: are the clocks of runner and ledger right?" };
+      return {
+        type: 'failed',
+        why: 'grant_refused',
+        message: 'no checkpoint of the log was fresh enough: are the clocks of runner and ledger right?',
+      };
     }
     if (run.terms === null || run.terms.grants.length === 0) {
-      return { type: 'failed', why: 'interrupted', message: 'the runner lost its journal before the secrets were handed over' };
+      return {
+        type: 'failed',
+        why: 'interrupted',
+        message: 'the runner lost its journal before the secrets were handed over',
+      };
     }
     return { type: 'lapsed' };
   }
@@ -143,7 +162,9 @@ export class Steps {
   }
 
   async #stop(run: Run): Promise<RunEvent> {
-    return exited(await this.#options.target.stop(run.container ?? '', run.terms?.stopTimeoutMs ?? CLEAN_TIMEOUT_MS));
+    return exited(
+      await this.#options.target.stop(run.container ?? '', run.terms?.stopTimeoutMs ?? CLEAN_TIMEOUT_MS),
+    );
   }
 
   /** Whatever the engine has of this run, known to the journal or not. */
@@ -152,7 +173,8 @@ export class Steps {
     this.#wipe(run.plan.lease);
     for (const status of await target.recover(own)) {
       if (status.run.lease !== run.plan.lease) continue;
-      if (status.state === 'running') await target.stop(status.container, run.terms?.stopTimeoutMs ?? CLEAN_TIMEOUT_MS);
+      if (status.state === 'running')
+        await target.stop(status.container, run.terms?.stopTimeoutMs ?? CLEAN_TIMEOUT_MS);
       await target.remove(status.container, status.run);
     }
     await secretFiles.remove(this.#runOf(run));
@@ -161,7 +183,11 @@ export class Steps {
 
   #vanished(run: Run): RunEvent {
     if (run.startedAtMs !== null) return exited(null);
-    return { type: 'failed', why: 'interrupted', message: 'its container was removed by somebody else before it started' };
+    return {
+      type: 'failed',
+      why: 'interrupted',
+      message: 'its container was removed by somebody else before it started',
+    };
   }
 
   #runOf({ plan }: Run): RunSpec['run'] {
@@ -234,7 +260,10 @@ function failureOf(cause: unknown): { readonly why: DeployFailure; readonly mess
 }
 
 function isRetryable(cause: unknown): boolean {
-  return (cause instanceof ArtifactError && cause.isRetryable) || (cause instanceof TargetError && cause.code === 'ENGINE_UNREACHABLE');
+  return (
+    (cause instanceof ArtifactError && cause.isRetryable) ||
+    (cause instanceof TargetError && cause.code === 'ENGINE_UNREACHABLE')
+  );
 }
 
 function pause(ms: number, signal: AbortSignal): Promise<void> {

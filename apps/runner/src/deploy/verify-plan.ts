@@ -6,7 +6,11 @@ import type { Run, Terms } from '../domain/run.ts';
 import { checkGrants, GrantRefused, type Opening } from '../secrets/open-grants.ts';
 
 /** What the runner's own configuration says, whatever the log allows. */
-export type OwnRules = { readonly runner: string; readonly provider: string; readonly allow: RunnerAllowance };
+export type OwnRules = {
+  readonly runner: string;
+  readonly provider: string;
+  readonly allow: RunnerAllowance;
+};
 
 export type PlanVerdict =
   | { readonly ok: true; readonly terms: Terms; readonly spec: ContainerSpec; readonly opening: Opening }
@@ -20,16 +24,24 @@ export type PlanVerdict =
 export function verifyPlan(run: Run, knowledge: Knowledge, own: OwnRules, nowMs: number): PlanVerdict {
   const { plan } = run;
   const refuse = (message: string): PlanVerdict => ({ ok: false, why: 'refused_by_runner', message });
-  if (plan.target.provider !== own.provider) return refuse(`this runner serves ${own.provider}, not ${plan.target.provider}`);
+  if (plan.target.provider !== own.provider)
+    return refuse(`this runner serves ${own.provider}, not ${plan.target.provider}`);
   const entry = appliedManifest(knowledge, plan.subject, plan.ref);
   if (entry === null) return refuse(`the manifest ${plan.ref} is not applied in the log`);
   const { manifest } = entry;
-  if (specHash(plan.ref, manifest.deploy, plan.target) !== plan.specHash) return refuse('the plan is not of this manifest and target');
+  if (specHash(plan.ref, manifest.deploy, plan.target) !== plan.specHash)
+    return refuse('the plan is not of this manifest and target');
   const planned = planContainer(manifest.deploy, { allow: own.allow, provider: own.provider });
-  if (!planned.ok) return refuse(planned.refusals.map(({ pointer, message }) => `${pointer}: ${message}`).join('; '));
+  if (!planned.ok)
+    return refuse(planned.refusals.map(({ pointer, message }) => `${pointer}: ${message}`).join('; '));
   const { spec } = planned;
   const opening: Opening = { plan, manifest, appliedMs: entry.timeMs, knowledge, runner: own.runner, nowMs };
-  const terms: Terms = { grants: [], delivery: spec.secretDelivery, restart: spec.restart, stopTimeoutMs: spec.stopTimeoutMs };
+  const terms: Terms = {
+    grants: [],
+    delivery: spec.secretDelivery,
+    restart: spec.restart,
+    stopTimeoutMs: spec.stopTimeoutMs,
+  };
   if (run.container !== null) return { ok: true, terms, spec, opening };
   const barred = whyBarred(plan, knowledge, nowMs);
   if (barred !== null) return refuse(barred);

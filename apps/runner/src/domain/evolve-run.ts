@@ -17,11 +17,15 @@ export function evolveRun(run: Run, event: RunEvent): Run {
         terms: event.terms,
         // a container found again has its secrets; one to be made may need them opened first
         phase: run.container !== null ? 'start' : event.terms.grants.length > 0 ? 'materialize' : 'create',
-        materialize: event.terms.grants.length > 0 ? { attempt: 1, span: null, receipt: null, isLogged: false } : null,
+        materialize:
+          event.terms.grants.length > 0 ? { attempt: 1, span: null, receipt: null, isLogged: false } : null,
       };
     case 'receipted':
       if (run.materialize?.span !== event.span) return run;
-      return { ...run, materialize: { ...run.materialize, receipt: { index: event.index, timeMs: event.timeMs } } };
+      return {
+        ...run,
+        materialize: { ...run.materialize, receipt: { index: event.index, timeMs: event.timeMs } },
+      };
     case 'materializeLogged':
       // an earlier one of ours vouches for an earlier moment only
       if (run.materialize?.span !== event.span) return run;
@@ -29,14 +33,22 @@ export function evolveRun(run: Run, event: RunEvent): Run {
     case 'said': {
       const { materialize } = run;
       const isMaterialize = materialize !== null && event.intent === 'grant.materialize';
-      return { ...run, said: run.said + 1, materialize: isMaterialize ? { ...materialize, span: event.span } : materialize };
+      return {
+        ...run,
+        said: run.said + 1,
+        materialize: isMaterialize ? { ...materialize, span: event.span } : materialize,
+      };
     }
     case 'opened':
       return run.phase === 'materialize' ? { ...run, phase: 'create' } : run;
     case 'lapsed': {
       if (!isActive(run)) return run;
       const attempt = (run.materialize?.attempt ?? 0) + 1;
-      return { ...run, phase: 'materialize', materialize: { attempt, span: null, receipt: null, isLogged: false } };
+      return {
+        ...run,
+        phase: 'materialize',
+        materialize: { attempt, span: null, receipt: null, isLogged: false },
+      };
     }
     case 'created':
       // an end that was asked for meanwhile must know what to remove
@@ -48,7 +60,9 @@ export function evolveRun(run: Run, event: RunEvent): Run {
     case 'exited':
       return isActive(run) ? afterExit(run, event) : run;
     case 'failed':
-      return isActive(run) ? { ...run, phase: 'clean', failure: { why: event.why, message: event.message } } : run;
+      return isActive(run)
+        ? { ...run, phase: 'clean', failure: { why: event.why, message: event.message } }
+        : run;
     case 'endAsked':
       return afterEndAsked(run, event);
     case 'cleaned':
@@ -101,5 +115,7 @@ function hasRecovered(run: Run, event: Extract<RunEvent, { type: 'exited' }>): b
 
 /** Whether the process ended because its secrets never came. */
 export function isBrokenHandoff(run: Run, exitCode: number | null): boolean {
-  return run.terms?.delivery === 'env' && run.terms.grants.length > 0 && exitCode === HANDOFF_BROKEN_EXIT_CODE;
+  return (
+    run.terms?.delivery === 'env' && run.terms.grants.length > 0 && exitCode === HANDOFF_BROKEN_EXIT_CODE
+  );
 }

@@ -21,12 +21,15 @@ export function nextStep(run: Run, { nowMs, isPlaceTaken }: Circumstances): Step
   // what has once started has kept its deadline
   const isLate = nowMs >= plan.deadlineMs && run.startedAtMs === null;
   const isStarting = phase === 'verify' || phase === 'materialize' || phase === 'create' || phase === 'start';
-  if (isLate && isStarting) return { do: 'giveUp', message: `not done by ${new Date(plan.deadlineMs).toISOString()}` };
+  if (isLate && isStarting)
+    return { do: 'giveUp', message: `not done by ${new Date(plan.deadlineMs).toISOString()}` };
   switch (phase) {
     case 'verify':
       return { do: 'verify' };
     case 'materialize':
-      return materialize?.receipt != null && materialize.isLogged ? { do: 'open' } : { do: 'wait', untilMs: plan.deadlineMs };
+      if (materialize === null || materialize.receipt === null || !materialize.isLogged)
+        return { do: 'wait', untilMs: plan.deadlineMs };
+      return { do: 'open' };
     case 'create':
       return { do: 'create' };
     case 'start':

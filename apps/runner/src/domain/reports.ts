@@ -17,7 +17,10 @@ export type Report = { readonly about: Plan } & (
   | { readonly intent: 'grant.materialized'; readonly payload: GrantMaterialized }
   | { readonly intent: 'deploy.applied'; readonly payload: DeployApplied }
   | { readonly intent: 'deploy.failed'; readonly payload: DeployFailed }
-  | { readonly intent: `run_state.${'pending' | 'running' | 'exited' | 'failed'}`; readonly payload: RunState }
+  | {
+      readonly intent: `run_state.${'pending' | 'running' | 'exited' | 'failed'}`;
+      readonly payload: RunState;
+    }
 );
 
 /** Who speaks, and from where. */
@@ -35,20 +38,46 @@ export function reportsOf(run: Run, event: RunEvent, self: Self): readonly Repor
     case 'verified':
       return run.phase !== 'verify' || run.container !== null || event.terms.grants.length === 0
         ? []
-        : [{ about: plan, intent: 'grant.materialize', payload: { deploy, lease, runner, grants: [...event.terms.grants] } }];
+        : [
+            {
+              about: plan,
+              intent: 'grant.materialize',
+              payload: { deploy, lease, runner, grants: [...event.terms.grants] },
+            },
+          ];
     case 'lapsed':
       return run.terms === null
         ? []
-        : [{ about: plan, intent: 'grant.materialize', payload: { deploy, lease, runner, grants: [...run.terms.grants] } }];
+        : [
+            {
+              about: plan,
+              intent: 'grant.materialize',
+              payload: { deploy, lease, runner, grants: [...run.terms.grants] },
+            },
+          ];
     case 'opened': {
       if (run.terms === null || run.phase !== 'materialize') return [];
       const { grants, delivery } = run.terms;
-      return [{ about: plan, intent: 'grant.materialized', payload: { deploy, lease, runner, grants: [...grants], delivery } }];
+      return [
+        {
+          about: plan,
+          intent: 'grant.materialized',
+          payload: { deploy, lease, runner, grants: [...grants], delivery },
+        },
+      ];
     }
     case 'created': {
       if (run.isApplied) return [];
       const { container, image } = event;
-      const applied: DeployApplied = { deploy, action: 'apply', lease, runner, ref: plan.ref, container, image };
+      const applied: DeployApplied = {
+        deploy,
+        action: 'apply',
+        lease,
+        runner,
+        ref: plan.ref,
+        container,
+        image,
+      };
       return [
         { about: plan, intent: 'deploy.applied', payload: applied },
         { about: plan, intent: 'run_state.pending', payload: { ...runState(run, self), container } },
@@ -98,7 +127,8 @@ function exitOf(run: Run, event: Extract<RunEvent, { type: 'exited' }>, self: Se
     const why = `${reasonOf(run, event)}: starts again in ${pauseMs / 1000} s`;
     return { about, intent: 'run_state.pending', payload: { ...payload, why } };
   }
-  if (run.end !== null) return { about, intent: 'run_state.exited', payload: { ...payload, why: run.end.why } };
+  if (run.end !== null)
+    return { about, intent: 'run_state.exited', payload: { ...payload, why: run.end.why } };
   if (event.exitCode === 0) return { about, intent: 'run_state.exited', payload };
   return { about, intent: 'run_state.failed', payload: { ...payload, why: reasonOf(run, event) } };
 }
@@ -114,7 +144,13 @@ function reasonOf(run: Run, event: Extract<RunEvent, { type: 'exited' }>): strin
 function stopApplied({ end, plan }: Run, { runner }: Self): readonly Report[] {
   if (end?.why !== 'stopped') return [];
   const { deploy, lease } = end.stop;
-  return [{ about: end.stop, intent: 'deploy.applied', payload: { deploy, action: 'stop', lease, runner, ref: plan.ref } }];
+  return [
+    {
+      about: end.stop,
+      intent: 'deploy.applied',
+      payload: { deploy, action: 'stop', lease, runner, ref: plan.ref },
+    },
+  ];
 }
 
 /** A run that had begun has told its exit already; one that never began has failed to. */

@@ -21,7 +21,12 @@ const PLAN: Plan = {
   causeMs: 1000,
   trace: '0'.repeat(32),
 };
-const STOP: Plan = { ...PLAN, action: 'stop', deploy: 'urn:span:01890a5d-ac96-774b-bcce-b302099a8059', lease: 9 };
+const STOP: Plan = {
+  ...PLAN,
+  action: 'stop',
+  deploy: 'urn:span:01890a5d-ac96-774b-bcce-b302099a8059',
+  lease: 9,
+};
 const GRANT = { grant: 'g', artifact: 'a', artifact_hash: `blake3:${'2'.repeat(64)}` };
 const TERMS: Terms = { grants: [], delivery: 'file', restart: { policy: 'never' }, stopTimeoutMs: 1000 };
 const SPAN = 'urn:span:01890a5d-ac96-774b-bcce-b302099a8060';
@@ -29,9 +34,18 @@ const SPAN = 'urn:span:01890a5d-ac96-774b-bcce-b302099a8060';
 const verified: RunEvent = { type: 'verified', terms: TERMS };
 const verifiedWithGrant: RunEvent = { type: 'verified', terms: { ...TERMS, grants: [GRANT] } };
 const created: RunEvent = { type: 'created', container: 'c1', image: 'sha256:1' };
-const started: RunEvent = { type: 'started', startedAtMs: 2000, ports: [{ container: 80, host: 32_000, protocol: 'tcp' }] };
+const started: RunEvent = {
+  type: 'started',
+  startedAtMs: 2000,
+  ports: [{ container: 80, host: 32_000, protocol: 'tcp' }],
+};
 const exited = (exitCode: number | null, more = {}): RunEvent => ({
-  type: 'exited', exitCode, finishedAtMs: 3000, isOomKilled: false, isVanished: false, ...more,
+  type: 'exited',
+  exitCode,
+  finishedAtMs: 3000,
+  isOomKilled: false,
+  isVanished: false,
+  ...more,
 });
 const stopAsked: RunEvent = { type: 'endAsked', end: { why: 'stopped', stop: STOP } };
 const superseded: RunEvent = { type: 'endAsked', end: { why: 'superseded' } };
@@ -39,14 +53,22 @@ const closed: RunEvent = { type: 'endAsked', end: { why: 'closed' } };
 const cleaned: RunEvent = { type: 'cleaned' };
 
 /** Given events, then what was said and where the run stands. */
-function given(...events: readonly RunEvent[]): { run: Run; said: readonly string[]; payloads: readonly unknown[] } {
+function given(...events: readonly RunEvent[]): {
+  run: Run;
+  said: readonly string[];
+  payloads: readonly unknown[];
+} {
   let run = newRun(PLAN);
   const reports = events.flatMap((event) => {
     const of = reportsOf(run, event, SELF);
     run = evolveRun(run, event);
     return of;
   });
-  return { run, said: reports.map(({ intent, about }) => `${about.lease} ${intent}`), payloads: reports.map(({ payload }) => payload) };
+  return {
+    run,
+    said: reports.map(({ intent, about }) => `${about.lease} ${intent}`),
+    payloads: reports.map(({ payload }) => payload),
+  };
 }
 
 function stepAfter(events: readonly RunEvent[], nowMs = 5000, isPlaceTaken = false): string {
@@ -56,7 +78,12 @@ function stepAfter(events: readonly RunEvent[], nowMs = 5000, isPlaceTaken = fal
 describe('a run', () => {
   test('goes from plan to running and tells each step in the order of the protocol', () => {
     const { said, run } = given(verified, created, started, exited(0), cleaned);
-    expect(said).toEqual(['7 deploy.applied', '7 run_state.pending', '7 run_state.running', '7 run_state.exited']);
+    expect(said).toEqual([
+      '7 deploy.applied',
+      '7 run_state.pending',
+      '7 run_state.running',
+      '7 run_state.exited',
+    ]);
     expect(run.phase).toBe('over');
   });
 
@@ -78,11 +105,21 @@ describe('a run', () => {
   test('begins the opening anew when secrets or freshness are gone', () => {
     const { run, said } = given(verifiedWithGrant, { type: 'opened' }, { type: 'lapsed' });
     expect(said.filter((intent) => intent === '7 grant.materialize')).toHaveLength(2);
-    expect(run).toMatchObject({ phase: 'materialize', materialize: { attempt: 2, receipt: null, isLogged: false } });
+    expect(run).toMatchObject({
+      phase: 'materialize',
+      materialize: { attempt: 2, receipt: null, isLogged: false },
+    });
   });
 
   test('says deploy.applied once, however often its container is found again', () => {
-    const { said } = given(verifiedWithGrant, { type: 'opened' }, created, { type: 'lapsed' }, { type: 'opened' }, created);
+    const { said } = given(
+      verifiedWithGrant,
+      { type: 'opened' },
+      created,
+      { type: 'lapsed' },
+      { type: 'opened' },
+      created,
+    );
     expect(said.filter((intent) => intent === '7 deploy.applied')).toHaveLength(1);
   });
 
@@ -90,7 +127,12 @@ describe('a run', () => {
     ['an exit by itself', exited(0), 'run_state.exited', undefined],
     ['a crash', exited(3), 'run_state.failed', 'crashed'],
     ['an out-of-memory kill', exited(137, { isOomKilled: true }), 'run_state.failed', 'oom'],
-    ['a removal behind its back', exited(null, { isVanished: true }), 'run_state.failed', 'removed by somebody else'],
+    [
+      'a removal behind its back',
+      exited(null, { isVanished: true }),
+      'run_state.failed',
+      'removed by somebody else',
+    ],
   ])('tells %s', (_, exit, intent, why) => {
     const { said, payloads } = given(verified, created, started, exit);
     expect(said.at(-1)).toBe(`7 ${intent}`);
@@ -105,7 +147,10 @@ describe('a run', () => {
   });
 
   test('tells a stop of what never ran as a deploy that failed', () => {
-    expect(given(verified, created, stopAsked, cleaned).said.slice(-2)).toEqual(['9 deploy.applied', '7 deploy.failed']);
+    expect(given(verified, created, stopAsked, cleaned).said.slice(-2)).toEqual([
+      '9 deploy.applied',
+      '7 deploy.failed',
+    ]);
   });
 
   test('ends for a newer one, and says so', () => {
@@ -123,7 +168,10 @@ describe('a run', () => {
   test('says why it failed only after its container is gone', () => {
     const failed: RunEvent = { type: 'failed', why: 'port_conflict', message: 'taken' };
     expect(given(verified, created, failed).said.at(-1)).toBe('7 run_state.pending');
-    expect(given(verified, created, failed, cleaned).payloads.at(-1)).toMatchObject({ why: 'port_conflict', message: 'taken' });
+    expect(given(verified, created, failed, cleaned).payloads.at(-1)).toMatchObject({
+      why: 'port_conflict',
+      message: 'taken',
+    });
   });
 
   test('remembers a container that was made after its end was asked for', () => {
@@ -145,16 +193,31 @@ describe('a run', () => {
     const terms: Terms = { ...TERMS, restart: { policy: 'on-failure', maxRetries: 2 } };
     const again = [exited(1), { ...started, startedAtMs: 3000 }] as const;
     const first: RunEvent = { type: 'verified', terms };
-    expect(given(first, created, started, exited(1)).run).toMatchObject({ phase: 'restart', restartAtMs: 4000 });
-    expect(given(first, created, started, ...again, exited(1)).run).toMatchObject({ phase: 'restart', restartAtMs: 5000 });
-    expect(given(first, created, started, ...again, ...again, exited(1)).said.at(-1)).toBe('7 run_state.failed');
+    expect(given(first, created, started, exited(1)).run).toMatchObject({
+      phase: 'restart',
+      restartAtMs: 4000,
+    });
+    expect(given(first, created, started, ...again, exited(1)).run).toMatchObject({
+      phase: 'restart',
+      restartAtMs: 5000,
+    });
+    expect(given(first, created, started, ...again, ...again, exited(1)).said.at(-1)).toBe(
+      '7 run_state.failed',
+    );
     expect(given(first, created, started, exited(0)).said.at(-1)).toBe('7 run_state.exited');
     expect(given(first, created, started, stopAsked, exited(1)).said.at(-1)).toBe('7 run_state.exited');
   });
 
   test('counts restarts anew when it has run for a while', () => {
     const terms: Terms = { ...TERMS, restart: { policy: 'always', maxRetries: 1 } };
-    const { run } = given({ type: 'verified', terms }, created, started, exited(1), started, exited(1, { finishedAtMs: 20_000 }));
+    const { run } = given(
+      { type: 'verified', terms },
+      created,
+      started,
+      exited(1),
+      started,
+      exited(1, { finishedAtMs: 20_000 }),
+    );
     expect(run).toMatchObject({ phase: 'restart', restarts: 1 });
   });
 

@@ -1,4 +1,11 @@
-import { checkerOf, DeployApplied, DeployFailed, DeployPlanned, GrantMaterialize, RunState } from '@logline/contracts';
+import {
+  checkerOf,
+  DeployApplied,
+  DeployFailed,
+  DeployPlanned,
+  GrantMaterialize,
+  RunState,
+} from '@logline/contracts';
 import type { LogFold, VerifiedFact } from '../follow/log-fold.ts';
 import { evolveRun } from './evolve-run.ts';
 import { type Plan, toPlan } from './plan.ts';
@@ -6,7 +13,13 @@ import { isActive, newRun, type Run } from './run.ts';
 import type { RunEvent } from './run-event.ts';
 
 /** A signed report on its way to the log. */
-export type Said = { readonly this: string; readonly intent: string; readonly lease: number; readonly trace: string; readonly entry: string };
+export type Said = {
+  readonly this: string;
+  readonly intent: string;
+  readonly lease: number;
+  readonly trace: string;
+  readonly entry: string;
+};
 
 export type Answered = {
   readonly span: string;
@@ -118,7 +131,9 @@ export class RunnerState {
   /** The latest active run of that place before a stop. */
   runToStop(stop: Plan, isSame: (one: Plan, other: Plan) => boolean): Run | undefined {
     return [...this.runs.values()]
-      .filter((run) => run.plan.lease < stop.lease && isActive(run) && run.end === null && isSame(run.plan, stop))
+      .filter(
+        (run) => run.plan.lease < stop.lease && isActive(run) && run.end === null && isSame(run.plan, stop),
+      )
       .toSorted((a, b) => b.plan.lease - a.plan.lease)[0];
   }
 
@@ -135,7 +150,11 @@ export class RunnerState {
   }
 }
 
-export type StoredState = { readonly runs: readonly Run[]; readonly stops: readonly Plan[]; readonly outbox: readonly Said[] };
+export type StoredState = {
+  readonly runs: readonly Run[];
+  readonly stops: readonly Plan[];
+  readonly outbox: readonly Said[];
+};
 
 const planned = checkerOf(DeployPlanned);
 const materialize = checkerOf(GrantMaterialize);

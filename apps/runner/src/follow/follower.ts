@@ -1,5 +1,12 @@
 import { CONSUMERS, ContractError, STREAMS } from '@logline/contracts';
-import { callApi, classifyBy, type JetStreamContext, JetStreamError, pullMessages, resetConsumer } from '@logline/jetstream';
+import {
+  callApi,
+  classifyBy,
+  type JetStreamContext,
+  JetStreamError,
+  pullMessages,
+  resetConsumer,
+} from '@logline/jetstream';
 import type { Log } from '@logline/service';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { RUNNER_FAULTS, RunnerError } from '../errors.ts';
@@ -23,7 +30,12 @@ export class Follower {
   #isCaughtUp = false;
   #isStopped = false;
 
-  constructor(options: { readonly nc: NatsConnection; readonly user: string; readonly memory: Memory; readonly log: Log }) {
+  constructor(options: {
+    readonly nc: NatsConnection;
+    readonly user: string;
+    readonly memory: Memory;
+    readonly log: Log;
+  }) {
     this.#nc = options.nc;
     this.#consumer = CONSUMERS.runner(options.user);
     this.#memory = options.memory;
@@ -80,13 +92,21 @@ export class Follower {
           hasGap = true;
           break;
         }
-        records.push({ t: 'fact', entry: new TextDecoder().decode(message.bytes), place, sequence: message.sequence });
+        records.push({
+          t: 'fact',
+          entry: new TextDecoder().decode(message.bytes),
+          place,
+          sequence: message.sequence,
+        });
         next++;
       }
       return records;
     });
     if (hasGap) {
-      this.#log.warn({ readIndex: this.#memory.state.log.readIndex }, 'facts are missing: reading the log from its beginning');
+      this.#log.warn(
+        { readIndex: this.#memory.state.log.readIndex },
+        'facts are missing: reading the log from its beginning',
+      );
       await resetConsumer(this.#nc, STREAMS.facts, this.#consumer);
       return;
     }
@@ -106,7 +126,8 @@ export class Follower {
         return await ask();
       } catch (error) {
         // without its durable a runner can only wait: the migrator makes it when the runner is added
-        if (!(error instanceof JetStreamError) || error.code === 'FORBIDDEN' || error.code === 'CLOSED') throw error;
+        if (!(error instanceof JetStreamError) || error.code === 'FORBIDDEN' || error.code === 'CLOSED')
+          throw error;
         this.#log.warn({ err: error, consumer: this.#consumer }, 'facts cannot be read yet');
         await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
       }

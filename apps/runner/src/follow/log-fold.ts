@@ -1,7 +1,18 @@
 import { formatHex, type JsonValue, parseStrict } from '@logline/canon-sign';
 import { checkerOf, type FactPlace, Span, TenantCreated } from '@logline/contracts';
 import { emptyKnowledge, fold, type Knowledge, parseSnapshot, snapshotOf, verifyFact } from '@logline/tdln';
-import { appendLeaf, type Edge, emptyEdge, formatEdge, leafHash, parseEdge, parseVkey, rootOf, verifyCheckpoint, type Vkey } from '@logline/tlog';
+import {
+  appendLeaf,
+  type Edge,
+  emptyEdge,
+  formatEdge,
+  leafHash,
+  parseEdge,
+  parseVkey,
+  rootOf,
+  verifyCheckpoint,
+  type Vkey,
+} from '@logline/tlog';
 import { RunnerError } from '../errors.ts';
 
 /** What a runner trusts without proof: from its own configuration, never from the wire. */
@@ -19,7 +30,12 @@ export type ReadFact = {
   readonly sequence: number;
 };
 /** A fact that the runner has verified for itself. */
-export type VerifiedFact = { readonly span: Span; readonly index: number; readonly timeMs: number; readonly trace: string };
+export type VerifiedFact = {
+  readonly span: Span;
+  readonly index: number;
+  readonly timeMs: number;
+  readonly trace: string;
+};
 
 const spanChecker = checkerOf(Span);
 const birthChecker = checkerOf(TenantCreated);
@@ -62,7 +78,11 @@ export class LogFold {
   }
 
   toStored(): StoredFold {
-    return { knowledge: snapshotOf(this.knowledge), edge: Buffer.from(formatEdge(this.#edge)).toString('base64'), sequence: this.#sequence };
+    return {
+      knowledge: snapshotOf(this.knowledge),
+      edge: Buffer.from(formatEdge(this.#edge)).toString('base64'),
+      sequence: this.#sequence,
+    };
   }
 
   /**
@@ -71,8 +91,10 @@ export class LogFold {
    */
   take(fact: ReadFact): readonly VerifiedFact[] {
     const { place } = fact;
-    if (place.tenant !== this.#pins.tenant || place.log !== this.#pins.logKey.name) throw mismatch('a fact of another log');
-    if (place.index !== this.readIndex + 1) throw mismatch(`fact ${place.index} came after ${this.readIndex}`);
+    if (place.tenant !== this.#pins.tenant || place.log !== this.#pins.logKey.name)
+      throw mismatch('a fact of another log');
+    if (place.index !== this.readIndex + 1)
+      throw mismatch(`fact ${place.index} came after ${this.readIndex}`);
     this.#uncovered.push(fact);
     this.#sequence = fact.sequence;
     if (place.checkpoint === undefined) return [];
@@ -89,12 +111,17 @@ export class LogFold {
     let edge = this.#edge;
     for (const { bytes, place } of facts) {
       const leaf = leafHash(bytes);
-      if (formatHex(leaf) !== place.leaf) throw mismatch(`fact ${place.index} is not what its leaf hash says`);
+      if (formatHex(leaf) !== place.leaf)
+        throw mismatch(`fact ${place.index} is not what its leaf hash says`);
       edge = appendLeaf(edge, leaf);
     }
     try {
-      const { origin, size, root } = verifyCheckpoint(note, { origin: this.#pins.logKey.name, vkeys: [this.#pins.logKey] });
-      const isSame = origin === this.#pins.logKey.name && size === edge.size && Buffer.from(root).equals(rootOf(edge));
+      const { origin, size, root } = verifyCheckpoint(note, {
+        origin: this.#pins.logKey.name,
+        vkeys: [this.#pins.logKey],
+      });
+      const isSame =
+        origin === this.#pins.logKey.name && size === edge.size && Buffer.from(root).equals(rootOf(edge));
       if (!isSame) throw mismatch(`the checkpoint of size ${size} is not of the facts read`);
     } catch (cause) {
       if (cause instanceof RunnerError) throw cause;
@@ -105,9 +132,11 @@ export class LogFold {
 
   #checkBirth({ intent, payload }: Span): void {
     const isBirth = intent === 'registry.tenant.created' && birthChecker.check(payload);
-    if (!isBirth || payload.root.pub !== this.#pins.rootKey) throw mismatch('it does not begin with the root key that is pinned');
+    if (!isBirth || payload.root.pub !== this.#pins.rootKey)
+      throw mismatch('it does not begin with the root key that is pinned');
     const logKey = parseVkey(payload.log_key);
-    if (logKey.keyId !== this.#pins.logKey.keyId || payload.origin !== this.#pins.logKey.name) throw mismatch('it names another log key than the one pinned');
+    if (logKey.keyId !== this.#pins.logKey.keyId || payload.origin !== this.#pins.logKey.name)
+      throw mismatch('it names another log key than the one pinned');
   }
 
   #admit({ bytes, place }: ReadFact): VerifiedFact {
@@ -119,7 +148,10 @@ export class LogFold {
       fold(this.knowledge, { span, index, timeMs });
       return { span, index, timeMs, trace };
     } catch (cause) {
-      throw mismatch(`fact ${index} is refused: ${cause instanceof Error ? cause.message : 'no reason'}`, cause);
+      throw mismatch(
+        `fact ${index} is refused: ${cause instanceof Error ? cause.message : 'no reason'}`,
+        cause,
+      );
     }
   }
 }

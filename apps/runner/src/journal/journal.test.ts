@@ -17,9 +17,13 @@ describe('a journal', () => {
   });
 
   test('loses nothing but the last line, wherever a crash tore it', () => {
-    const beforeLast = whole.length - formatLine(RECORDS[2] ?? { t: 'answered', span: '', lease: 0, receipt: null }).length;
+    const beforeLast =
+      whole.length - formatLine(RECORDS[2] ?? { t: 'answered', span: '', lease: 0, receipt: null }).length;
     for (let length = beforeLast; length < whole.length; length++) {
-      expect(parseJournal(whole.subarray(0, length))).toEqual({ records: RECORDS.slice(0, 2), goodBytes: beforeLast });
+      expect(parseJournal(whole.subarray(0, length))).toEqual({
+        records: RECORDS.slice(0, 2),
+        goodBytes: beforeLast,
+      });
     }
   });
 

@@ -28,7 +28,9 @@ export class Journal {
   }
 
   /** @throws RunnerError `JOURNAL_LOCKED`, `JOURNAL_CORRUPT`, `JOURNAL_FAILED` */
-  static async open(directory: string): Promise<{ readonly journal: Journal; readonly records: readonly JournalRecord[] }> {
+  static async open(
+    directory: string,
+  ): Promise<{ readonly journal: Journal; readonly records: readonly JournalRecord[] }> {
     const lock = await lockJournal(directory);
     try {
       await mkdir(directory, { recursive: true, mode: 0o700 });
@@ -99,7 +101,10 @@ export function formatLine(record: JournalRecord): Uint8Array {
 }
 
 /** @throws RunnerError `JOURNAL_CORRUPT` */
-export function parseJournal(bytes: Uint8Array): { readonly records: JournalRecord[]; readonly goodBytes: number } {
+export function parseJournal(bytes: Uint8Array): {
+  readonly records: JournalRecord[];
+  readonly goodBytes: number;
+} {
   const records: JournalRecord[] = [];
   let goodBytes = 0;
   while (goodBytes < bytes.length) {
@@ -108,7 +113,10 @@ export function parseJournal(bytes: Uint8Array): { readonly records: JournalReco
     if (record === null) {
       const isTorn = end < 0 || end === bytes.length - 1;
       if (isTorn) return { records, goodBytes };
-      throw new RunnerError('JOURNAL_CORRUPT', `the journal cannot be read at byte ${goodBytes}: restore it, or move it away to begin anew from the log`);
+      throw new RunnerError(
+        'JOURNAL_CORRUPT',
+        `the journal cannot be read at byte ${goodBytes}: restore it, or move it away to begin anew from the log`,
+      );
     }
     records.push(record);
     goodBytes = end + 1;

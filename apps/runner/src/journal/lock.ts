@@ -39,7 +39,8 @@ async function identityOf(pid: number): Promise<string | null> {
   try {
     process.kill(pid, 0);
   } catch (cause) {
-    const isForeign = typeof cause === 'object' && cause !== null && 'code' in cause && cause.code === 'EPERM';
+    const isForeign =
+      typeof cause === 'object' && cause !== null && 'code' in cause && cause.code === 'EPERM';
     if (!isForeign) return null;
   }
   try {

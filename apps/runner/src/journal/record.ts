@@ -22,12 +22,21 @@ export type JournalRecord =
     };
 
 /** The state after one more record; leases that it concerns are added to `touched`. */
-export function applyRecord(state: RunnerState, record: JournalRecord, pins: Pins, touched: Set<number>): RunnerState {
+export function applyRecord(
+  state: RunnerState,
+  record: JournalRecord,
+  pins: Pins,
+  touched: Set<number>,
+): RunnerState {
   switch (record.t) {
     case 'snapshot':
       return new RunnerState(state.runner, new LogFold(pins, record.fold), record.state);
     case 'fact':
-      for (const verified of state.log.take({ bytes: utf8(record.entry), place: record.place, sequence: record.sequence })) {
+      for (const verified of state.log.take({
+        bytes: utf8(record.entry),
+        place: record.place,
+        sequence: record.sequence,
+      })) {
         const lease = state.applyVerified(verified);
         if (lease !== null) touched.add(lease);
       }

@@ -19,7 +19,13 @@ export class Reconciler {
   #loop: Promise<void> | undefined;
   #isReachable = false;
 
-  constructor(options: { readonly memory: Memory; readonly target: Target; readonly secretFiles: SecretFiles; readonly owner: Owner; readonly log: Log }) {
+  constructor(options: {
+    readonly memory: Memory;
+    readonly target: Target;
+    readonly secretFiles: SecretFiles;
+    readonly owner: Owner;
+    readonly log: Log;
+  }) {
     this.#memory = options.memory;
     this.#target = options.target;
     this.#secretFiles = options.secretFiles;
@@ -65,15 +71,28 @@ export class Reconciler {
     const found = await this.#target.recover(this.#owner);
     // after the list: a run that began meanwhile is known here before its container can be there
     const { runs } = this.#memory.state;
-    const kept = found.filter(({ run }) => runs.get(run.lease)?.plan.deploy === run.deploy && runs.get(run.lease)?.phase !== 'over');
+    const kept = found.filter(
+      ({ run }) => runs.get(run.lease)?.plan.deploy === run.deploy && runs.get(run.lease)?.phase !== 'over',
+    );
     for (const { container, run, state } of found) {
       if (kept.some((status) => status.container === container)) continue;
-      this.#log.warn({ container, lease: run.lease, deploy: run.deploy }, 'removing a container that belongs to no run');
+      this.#log.warn(
+        { container, lease: run.lease, deploy: run.deploy },
+        'removing a container that belongs to no run',
+      );
       if (state === 'running') await this.#target.stop(container, ORPHAN_TIMEOUT_MS);
       await this.#target.remove(container, run);
     }
     const { tenant, runner } = this.#owner;
-    const alive = [...runs.values()].map(({ plan }) => ({ tenant, runner, name: plan.name, ref: plan.ref, deploy: plan.deploy, lease: plan.lease, specHash: plan.specHash }));
+    const alive = [...runs.values()].map(({ plan }) => ({
+      tenant,
+      runner,
+      name: plan.name,
+      ref: plan.ref,
+      deploy: plan.deploy,
+      lease: plan.lease,
+      specHash: plan.specHash,
+    }));
     await this.#secretFiles.wipe([...alive, ...kept.map(({ run }) => run)]);
   }
 }

@@ -35,7 +35,12 @@ export class Reporter {
   #loop: Promise<void> | undefined;
   #isOffline = false;
 
-  constructor(options: { readonly memory: Memory; readonly submit: Submit; readonly pins: Pins; readonly log: Log }) {
+  constructor(options: {
+    readonly memory: Memory;
+    readonly submit: Submit;
+    readonly pins: Pins;
+    readonly log: Log;
+  }) {
     this.#memory = options.memory;
     this.#submit = options.submit;
     this.#pins = options.pins;
@@ -80,7 +85,12 @@ export class Reporter {
     const together = said.slice(0, lengthOfSame(said, first.trace));
     const bodies = together.map(({ entry }) => utf8(entry));
     try {
-      const acks = await this.#submit({ trace: first.trace, bodies, deadlineMs: Date.now() + TRY_MS, signal: this.#stopped.signal });
+      const acks = await this.#submit({
+        trace: first.trace,
+        bodies,
+        deadlineMs: Date.now() + TRY_MS,
+        signal: this.#stopped.signal,
+      });
       this.#isOffline = false;
       for (const [position, ack] of acks.entries()) {
         const one = together[position];
@@ -88,8 +98,10 @@ export class Reporter {
         if (one !== undefined && body !== undefined) await this.#answered(one, body, ack);
       }
     } catch (error) {
-      if (!(error instanceof JetStreamError) || error.code === 'FORBIDDEN' || error.code === 'TOO_LARGE') throw error;
-      if (!this.#isOffline) this.#log.warn({ err: error, waiting: said.length }, 'reports wait: the log does not answer');
+      if (!(error instanceof JetStreamError) || error.code === 'FORBIDDEN' || error.code === 'TOO_LARGE')
+        throw error;
+      if (!this.#isOffline)
+        this.#log.warn({ err: error, waiting: said.length }, 'reports wait: the log does not answer');
       this.#isOffline = true;
     }
   }
@@ -97,7 +109,10 @@ export class Reporter {
   async #answered(said: Said, body: Uint8Array, ack: Ack): Promise<void> {
     const { this: span, lease, intent } = said;
     if (ack.status !== 'ok') {
-      this.#log.error({ span, intent, lease, refused: ack.code, reason: ack.errors.join('; ') }, 'the log refuses a report');
+      this.#log.error(
+        { span, intent, lease, refused: ack.code, reason: ack.errors.join('; ') },
+        'the log refuses a report',
+      );
       return this.#memory.record(() => [{ t: 'answered', span, lease, receipt: null }]);
     }
     const receipt = this.#checkReceipt(ack.receipt, body);
@@ -106,7 +121,10 @@ export class Reporter {
   }
 
   /** Offline, by the pinned log key. @throws RunnerError `LOG_MISMATCH` */
-  #checkReceipt(receipt: Receipt, spanBytes: Uint8Array): { readonly index: number; readonly timeMs: number } {
+  #checkReceipt(
+    receipt: Receipt,
+    spanBytes: Uint8Array,
+  ): { readonly index: number; readonly timeMs: number } {
     try {
       verifyReceipt({ receipt, spanBytes, vkeys: [this.#pins.logKey] });
     } catch (cause) {

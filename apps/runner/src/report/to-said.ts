@@ -10,7 +10,16 @@ import type { Said } from '../domain/runner-state.ts';
  * @param number - of the report within its run: with the plan that caused it, it makes the id
  * @param nowMs - when it was journaled; the span's `ts`
  */
-export function toSaid(report: Report, by: { readonly self: Self; readonly signer: LocalSigner; readonly lease: number; readonly number: number; readonly nowMs: number }): Said {
+export function toSaid(
+  report: Report,
+  by: {
+    readonly self: Self;
+    readonly signer: LocalSigner;
+    readonly lease: number;
+    readonly number: number;
+    readonly nowMs: number;
+  },
+): Said {
   const { about, intent, payload } = report;
   const { self, signer, lease, number, nowMs } = by;
   const unsigned: UnsignedSpan = {
@@ -23,5 +32,11 @@ export function toSaid(report: Report, by: { readonly self: Self; readonly signe
     payload,
     ts: formatInstant(nowMs),
   };
-  return { this: unsigned.this, intent, lease, trace: about.trace, entry: canonicalText(signObjectSync('span', unsigned, signer)) };
+  return {
+    this: unsigned.this,
+    intent,
+    lease,
+    trace: about.trace,
+    entry: canonicalText(signObjectSync('span', unsigned, signer)),
+  };
 }

@@ -34,7 +34,10 @@ export function checkGrants(opening: Opening): readonly GrantUse[] {
  * The secrets, for the variables that wait for them. The caller wipes them. All or none: what was opened before a failure is wiped.
  * @throws GrantRefused when one does not open, ArtifactError (retryable) when the ciphertext cannot be had now
  */
-export async function openGrants(opening: Opening, by: { readonly hpkePrivateKey: string; readonly fetch: FetchArtifact; readonly signal: AbortSignal }): Promise<Secret[]> {
+export async function openGrants(
+  opening: Opening,
+  by: { readonly hpkePrivateKey: string; readonly fetch: FetchArtifact; readonly signal: AbortSignal },
+): Promise<Secret[]> {
   const secrets: Secret[] = [];
   try {
     for (const { variables, grant } of grantsInEnvironment(opening.manifest)) {
@@ -47,7 +50,8 @@ export async function openGrants(opening: Opening, by: { readonly hpkePrivateKey
   } catch (cause) {
     wipe(secrets);
     if (cause instanceof WalletError) throw new GrantRefused(cause.message, { cause });
-    if (cause instanceof ArtifactError && !cause.isRetryable) throw new GrantRefused(cause.message, { cause });
+    if (cause instanceof ArtifactError && !cause.isRetryable)
+      throw new GrantRefused(cause.message, { cause });
     throw cause;
   }
 }
@@ -59,7 +63,11 @@ export function wipe(secrets: readonly Secret[]): void {
 async function openOne(
   grant: Grant,
   opening: Opening,
-  { hpkePrivateKey, fetch, signal }: { readonly hpkePrivateKey: string; readonly fetch: FetchArtifact; readonly signal: AbortSignal },
+  {
+    hpkePrivateKey,
+    fetch,
+    signal,
+  }: { readonly hpkePrivateKey: string; readonly fetch: FetchArtifact; readonly signal: AbortSignal },
 ): Promise<Uint8Array> {
   const { tenant } = opening.knowledge;
   const artifact = checkGrant(grant, opening);
@@ -73,11 +81,16 @@ async function openOne(
   }
 }
 
-function checkGrant(grant: Grant, { plan, manifest, appliedMs, knowledge, runner, nowMs }: Opening): { id: string; hash: string } {
+function checkGrant(
+  grant: Grant,
+  { plan, manifest, appliedMs, knowledge, runner, nowMs }: Opening,
+): { id: string; hash: string } {
   const artifact = manifest.artifacts?.find(({ id }) => id === grant.artifact_id);
   const key = knowledge.keys.get(grant.kid ?? '');
-  if (artifact === undefined) throw new GrantRefused(`the grant ${grant.id} is for an artifact that the manifest does not have`);
-  if (key === undefined || key.role !== 'client') throw new GrantRefused(`the grant ${grant.id} is signed by no client key of the tenant`);
+  if (artifact === undefined)
+    throw new GrantRefused(`the grant ${grant.id} is for an artifact that the manifest does not have`);
+  if (key === undefined || key.role !== 'client')
+    throw new GrantRefused(`the grant ${grant.id} is signed by no client key of the tenant`);
   try {
     verifyGrant(grant, {
       publicKey: parseHex(key.pub, 32),
@@ -97,12 +110,15 @@ function checkGrant(grant: Grant, { plan, manifest, appliedMs, knowledge, runner
 
 function wrapFor(grant: Grant, runner: string): GrantWrap {
   const wrap = grant.wraps?.find((one) => one.runner === runner);
-  if (wrap === undefined) throw new GrantRefused(`the grant ${grant.id} is not wrapped to the runner ${runner}`);
+  if (wrap === undefined)
+    throw new GrantRefused(`the grant ${grant.id} is not wrapped to the runner ${runner}`);
   return wrap;
 }
 
 /** Each grant in use once, with the variables that name it. */
-function grantsInEnvironment(manifest: Manifest): readonly { readonly grant: Grant; readonly variables: readonly string[] }[] {
+function grantsInEnvironment(
+  manifest: Manifest,
+): readonly { readonly grant: Grant; readonly variables: readonly string[] }[] {
   const byGrant = new Map<string, string[]>();
   for (const [variable, value] of Object.entries(manifest.deploy.env ?? {})) {
     if (!value.startsWith(GRANT_SCHEME)) continue;
