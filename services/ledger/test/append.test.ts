@@ -240,6 +240,17 @@ describe('a span', () => {
     expect(bodies.map((body) => Buffer.from(body))).toEqual([Buffer.from(stale.bytes)]);
   });
 
+  it('is logged in the order in which it was accepted, however many come at once', async () => {
+    await newTenant('omega');
+    const spans = Array.from({ length: 300 }, (_, nth) => spanOf('omega', nth));
+    const answers: Promise<readonly (Ack | undefined)[]>[] = [];
+    for (const cause of spans) answers.push(gate.submit([{ cause }], { tenant: 'omega' }));
+    const acks = (await Promise.all(answers)).flat();
+    expect(acks.map((ack) => ack?.status === 'ok' && ack.receipt.index)).toEqual(
+      spans.map((_, at) => at + 1),
+    );
+  });
+
   it('of a tenant that was never born is not found', async () => {
     const [ack] = await gate.submit([{ cause: spanOf('nobody', 1) }], { tenant: 'nobody' });
     expect(ack).toMatchObject({ code: '404_NOT_FOUND' });

@@ -57,7 +57,8 @@ describe('a ledger', () => {
       ledger = await start();
     }
     await moreOf(traffic);
-    await audit(world, gate, nc, TENANTS, await traffic.end());
+    const held = await traffic.end();
+    expect(await audit(world, gate, nc, TENANTS, held)).toBe(held.length);
   });
 
   it('whose PostgreSQL is killed and comes back goes on without losing anything acknowledged', async () => {
@@ -69,7 +70,8 @@ describe('a ledger', () => {
       await world.postgres.start();
     }
     await moreOf(traffic);
-    await audit(world, gate, nc, TENANTS, await traffic.end());
+    const held = await traffic.end();
+    expect(await audit(world, gate, nc, TENANTS, held)).toBe(held.length);
   });
 
   it('whose NATS is killed and comes back goes on without losing anything acknowledged', async () => {
@@ -79,7 +81,8 @@ describe('a ledger', () => {
     await world.nats.kill();
     await world.nats.start();
     await moreOf(traffic);
-    await audit(world, gate, nc, TENANTS, await traffic.end());
+    const held = await traffic.end();
+    expect(await audit(world, gate, nc, TENANTS, held)).toBe(held.length);
   });
 
   it('that is stopped gives its lease to the next one at once', async () => {
@@ -93,7 +96,8 @@ describe('a ledger', () => {
       withinMs: 2_000,
     });
     await moreOf(traffic);
-    await audit(world, gate, nc, TENANTS, await traffic.end());
+    const held = await traffic.end();
+    expect(await audit(world, gate, nc, TENANTS, held)).toBe(held.length);
   });
 
   it('that was paused while another one took over commits nothing any more', async () => {
@@ -115,7 +119,7 @@ describe('a ledger', () => {
     }
     await moreOf(traffic);
     const held = await traffic.end();
-    await audit(world, gate, nc, TENANTS, held);
+    expect(await audit(world, gate, nc, TENANTS, held)).toBe(held.length);
     const epochs = [first, second].flatMap(({ lines }) =>
       lines.filter(({ msg }) => msg === 'leading').map(({ epoch }) => epoch),
     );

@@ -45,10 +45,6 @@ export class AppendService {
     this.#memory = parts.memory;
   }
 
-  isLeading(): boolean {
-    return this.#leading !== undefined;
-  }
-
   /** Envelopes that wait for a turn. */
   get waiting(): number {
     return this.#waiting.size;
@@ -59,8 +55,7 @@ export class AppendService {
    * @throws LedgerError `BAD_ENTRY` for garbage, which is answered as our fault; `NOT_LEADING`
    */
   append(envelope: Envelope<AcceptEnvelope>): Promise<void> {
-    if (this.#leading === undefined)
-      return Promise.reject(new LedgerError('NOT_LEADING', 'this process does not lead the partition'));
+    if (this.#leading === undefined) return Promise.reject(notLeading());
     try {
       return this.#waiting.enter(toRequests(envelope));
     } catch (error) {
@@ -90,6 +85,7 @@ export class AppendService {
     this.#leading = undefined;
     leading?.stopping.abort();
     await this.#running;
+    this.#waiting.empty(notLeading()); // what came in between deposal and now
     this.#parts.connection.close();
   }
 
@@ -267,5 +263,5 @@ function fail(turn: readonly Waiting[], error: unknown): void {
 }
 
 function notLeading(): LedgerError {
-  return new LedgerError('NOT_LEADING', 'this process leads the partition no more');
+  return new LedgerError('NOT_LEADING', 'this process does not lead the partition');
 }

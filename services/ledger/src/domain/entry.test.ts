@@ -2,12 +2,22 @@ import { describe, expect, it } from 'vitest';
 import { parseEntry } from './entry.ts';
 
 const ID = 'urn:span:00000000-0000-7000-8000-000000000001';
-const GOOD = { this: ID, intent: 'deploy.stop', subject: 'urn:minicontainer:acme/web', ts: '2026-01-01T00:00:00Z' };
-const bytesOf = (value: unknown) => new TextEncoder().encode(typeof value === 'string' ? value : JSON.stringify(value));
+const GOOD = {
+  this: ID,
+  intent: 'deploy.stop',
+  subject: 'urn:minicontainer:acme/web',
+  ts: '2026-01-01T00:00:00Z',
+};
+const bytesOf = (value: unknown) =>
+  new TextEncoder().encode(typeof value === 'string' ? value : JSON.stringify(value));
 
 describe('an entry', () => {
   it('is read as far as the ledger needs', () => {
-    expect(parseEntry(bytesOf({ ...GOOD, prev: ID }), 'acme')).toMatchObject({ ...GOOD, prev: ID, payload: {} });
+    expect(parseEntry(bytesOf({ ...GOOD, prev: ID }), 'acme')).toMatchObject({
+      ...GOOD,
+      prev: ID,
+      payload: {},
+    });
   });
 
   it.each([
@@ -23,10 +33,14 @@ describe('an entry', () => {
     ['no time', { ...GOOD, ts: 7 }],
     ['a prev that is no id', { ...GOOD, prev: 'x' }],
   ])('is refused with %s', (_, value) => {
-    expect(() => parseEntry(bytesOf(value), 'acme')).toThrowError(expect.objectContaining({ code: 'BAD_ENTRY' }));
+    expect(() => parseEntry(bytesOf(value), 'acme')).toThrowError(
+      expect.objectContaining({ code: 'BAD_ENTRY' }),
+    );
   });
 
   it('is refused in bytes that are no UTF-8', () => {
-    expect(() => parseEntry(new Uint8Array([0x22, 0xff, 0x22]), 'acme')).toThrowError(expect.objectContaining({ code: 'BAD_ENTRY' }));
+    expect(() => parseEntry(new Uint8Array([0x22, 0xff, 0x22]), 'acme')).toThrowError(
+      expect.objectContaining({ code: 'BAD_ENTRY' }),
+    );
   });
 });

@@ -11,8 +11,17 @@ const EMPTY: Log = { logId: 1, tenant: 'acme', origin: ORIGIN, size: 0, timeMs: 
 
 function entriesOf(count: number, from: number) {
   return Array.from({ length: count }, (_, at) => {
-    const { bytes } = signedSpan({ intent: 'deploy.stop', subject: 'urn:minicontainer:acme/web', payload: { nth: from + at } });
-    return { entry: parseEntry(bytes, 'acme'), index: from + at, trace: 'f'.repeat(32), verdictOf: undefined };
+    const { bytes } = signedSpan({
+      intent: 'deploy.stop',
+      subject: 'urn:minicontainer:acme/web',
+      payload: { nth: from + at },
+    });
+    return {
+      entry: parseEntry(bytes, 'acme'),
+      index: from + at,
+      trace: 'f'.repeat(32),
+      verdictOf: undefined,
+    };
   });
 }
 
@@ -22,7 +31,11 @@ describe('a commit', () => {
     const tiles: number[] = [];
     for (const count of [1, 2, 250, 3, 1, 300]) {
       const entries = entriesOf(count, log.size);
-      const seal = sealLog(log, { tenant: 'acme', isNew: log.size === 0, oldSize: log.size, timeMs: 1000 + log.size, entries }, signer);
+      const seal = sealLog(
+        log,
+        { tenant: 'acme', isNew: log.size === 0, oldSize: log.size, timeMs: 1000 + log.size, entries },
+        signer,
+      );
       for (const sealed of seal.entries) {
         const receipt = toReceipt({ ...sealed, checkpoint: seal.checkpoint });
         const verified = verifyReceipt({ receipt, spanBytes: sealed.entry.bytes, vkeys });

@@ -9,7 +9,16 @@ const logOf = (tenant: string): FactLog => ({ logId: tenant.length, tenant, orig
 
 function factOf(tenant: string, index: number): Fact {
   const { entry } = aSpan(index, { tenant });
-  return { entry, index, bytes: entry.bytes, leaf: new Uint8Array(32), timeMs: 0, signature: new Uint8Array(64), trace: 'f'.repeat(32), checkpoint: undefined };
+  return {
+    entry,
+    index,
+    bytes: entry.bytes,
+    leaf: new Uint8Array(32),
+    timeMs: 0,
+    signature: new Uint8Array(64),
+    trace: 'f'.repeat(32),
+    checkpoint: undefined,
+  };
 }
 
 /** A stream that keeps what it was given, and breaks when told to: after any number of messages, with or without saying so. */
@@ -29,7 +38,8 @@ class Stream {
       }
       if (breakAfter === messages.length) throw new Error('the answer was lost');
     },
-    lastPublished: async (tenant) => Number(this.stored.findLast((id) => id.startsWith(`${tenant}:`))?.split(':')[1] ?? -1),
+    lastPublished: async (tenant) =>
+      Number(this.stored.findLast((id) => id.startsWith(`${tenant}:`))?.split(':')[1] ?? -1),
     readFacts: async ({ tenant }, from, to) => {
       this.reads++;
       return Array.from({ length: to - from }, (_, at) => factOf(tenant, from + at));
@@ -40,7 +50,11 @@ class Stream {
   commit(tenant: string, count: number): void {
     const from = this.committed.get(tenant) ?? 0;
     this.committed.set(tenant, from + count);
-    this.lane.push({ log: logOf(tenant), size: from + count, facts: Array.from({ length: count }, (_, at) => factOf(tenant, from + at)) });
+    this.lane.push({
+      log: logOf(tenant),
+      size: from + count,
+      facts: Array.from({ length: count }, (_, at) => factOf(tenant, from + at)),
+    });
   }
 
   async drained(): Promise<void> {
@@ -48,7 +62,9 @@ class Stream {
   }
 
   isComplete(): boolean {
-    return [...this.committed].every(([tenant, size]) => this.stored.filter((id) => id.startsWith(`${tenant}:`)).length >= size);
+    return [...this.committed].every(
+      ([tenant, size]) => this.stored.filter((id) => id.startsWith(`${tenant}:`)).length >= size,
+    );
   }
 
   of(tenant: string): number[] {
@@ -66,7 +82,9 @@ describe('the facts lane', () => {
   it('stores each log in its order, once, wherever the stream breaks', async () => {
     await fc.assert(
       fc.asyncProperty(
-        fc.array(fc.tuple(fc.constantFrom('acme', 'umbra', 'x'), fc.integer({ min: 1, max: 5 })), { maxLength: 12 }),
+        fc.array(fc.tuple(fc.constantFrom('acme', 'umbra', 'x'), fc.integer({ min: 1, max: 5 })), {
+          maxLength: 12,
+        }),
         fc.array(fc.integer({ min: 0, max: 6 }), { maxLength: 3 }),
         async (commits, breakAfter) => {
           const stream = new Stream();

@@ -129,7 +129,10 @@ export class FactsLane {
     const next = new Map<string, number>();
     for (const { log, size, facts } of unit) {
       const first = size - facts.length;
-      const known = next.get(log.tenant) ?? this.#next.get(log.tenant) ?? (await this.#parts.lastPublished(log.tenant)) + 1;
+      const known =
+        next.get(log.tenant) ??
+        this.#next.get(log.tenant) ??
+        (await this.#parts.lastPublished(log.tenant)) + 1;
       if (known < first) {
         // what is gathered comes before what is missing
         if (messages.length > 0) await this.#parts.publish(messages);

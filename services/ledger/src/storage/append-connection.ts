@@ -52,6 +52,8 @@ export class AppendConnection implements Sql {
       pipeline: true,
       options: SESSION,
       connectionTimeoutMillis: 5_000,
+      // longer than the server's own: for a server that does not answer at all
+      query_timeout: 35_000,
       keepAlive: true,
     });
     client.on('error', () => this.#forget(client)); // idle connection lost; without a listener the process would end

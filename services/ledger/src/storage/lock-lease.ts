@@ -1,7 +1,7 @@
 import { LedgerError } from '../errors.ts';
 import type { Sql } from './append-connection.ts';
 
-const LOCK_LEASE = {
+export const LOCK_LEASE = {
   name: 'lock_lease',
   text: `SELECT 1 FROM lease WHERE name = $1 AND epoch = $2 FOR SHARE`,
 };

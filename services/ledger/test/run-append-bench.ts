@@ -6,7 +6,7 @@ import { signedSpan, startWorld, tenantCreatedSpan, TEST_ORIGIN, testKey } from 
 import { parseVkey, formatVkey, verifyReceipt } from '@logline/tlog';
 import { benchEnvelope, type BenchSpan, openAppendBench } from './append-bench.ts';
 
-// node --conditions=@logline/source services/ledger/bench/run.ts [spans per envelope] [envelopes in flight] [envelopes] [--no-facts]
+// node --conditions=@logline/source services/ledger/test/run-append-bench.ts [spans per envelope] [envelopes in flight] [envelopes] [--no-facts]
 const [perEnvelope = 128, inFlight = 16, envelopes = 200] = process.argv
   .slice(2)
   .filter((arg) => !arg.startsWith('--'))
