@@ -138,6 +138,7 @@ async function tryLock(lock: string): Promise<boolean> {
 
 /** Whether a process of that id runs on this machine. */
 export function isAlive(pid: number): boolean {
+  if (pid <= 0) return false; // 0 and below would mean groups of processes
   try {
     process.kill(pid, 0);
     return true;

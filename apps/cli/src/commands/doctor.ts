@@ -35,7 +35,7 @@ export function register(command: Command, makeContext: ContextMaker): void {
       checks.push(await tokenCheck(context, settings));
       checks.push(await walletCheck(context, settings));
       checks.push(await logKeyCheck(context, settings));
-      checks.push(await engineCheck(context));
+      checks.push(await engineCheck(context, settings));
       checks.push(...processChecks(settings));
       const isGood = checks.every(({ outcome }) => outcome !== 'failed');
       const { style } = context.out;
@@ -246,7 +246,9 @@ async function logKeyCheck(context: Context, settings: Settings): Promise<Check>
 }
 
 /** Only whether there is a socket to speak to: what it can do is for its runner to find out. */
-async function engineCheck({ io }: Context): Promise<Check> {
+async function engineCheck({ io }: Context, { devEnv }: Settings): Promise<Check> {
+  const own = ['docker', 'podman'].find((name) => isAlive(devEnv?.processes[name] ?? 0));
+  if (own !== undefined) return { name: 'engine', outcome: 'ok', detail: `${own}, run by this installation` };
   const host = io.env['DOCKER_HOST'];
   const sockets = [
     host?.startsWith('unix://') === true ? host.slice('unix://'.length) : undefined,

@@ -60,7 +60,7 @@ describe('pickRef', () => {
 describe('readFact', () => {
   const plain = styleFor({ write: () => true }, {}, false);
   const fact = (intent: string, payload: Span['payload']) =>
-    readFact({ intent, payload, ts: 'T' } as unknown as Span, plain); // only these fields are read
+    readFact({ intent, payload, ts: 'T', signature: { kid: 'k' } } as unknown as Span, plain); // only these fields are read
 
   it('says where it runs, and how it ended', () => {
     expect(
@@ -92,5 +92,8 @@ describe('readFact', () => {
 
   it('takes facts it does not know', () => {
     expect(fact('policy.applied', undefined)).toMatchObject({ phase: 'other', deploy: null });
+    expect(fact('registry.key.revoke', { kid: 'kid_ci', reason: 'rotated' }).text).toContain(
+      'kid_ci, rotated, by k',
+    );
   });
 });

@@ -42,7 +42,7 @@ export function readFact(span: Span, style: Style): DeployFact {
         : phase === 'exited' && exitCode !== 0
           ? style.yellow
           : style.bold;
-  const said = describe(intent, payload);
+  const said = describe(intent, payload, span.signature.kid);
   return {
     intent,
     phase,
@@ -52,7 +52,7 @@ export function readFact(span: Span, style: Style): DeployFact {
   };
 }
 
-function describe(intent: string, payload: Readonly<Record<string, unknown>>): string {
+function describe(intent: string, payload: Readonly<Record<string, unknown>>, signer: string): string {
   const text = (name: string): string => (typeof payload[name] === 'string' ? payload[name] : '');
   const parts = (...all: readonly string[]): string => all.filter((part) => part !== '').join(', ');
   switch (intent) {
@@ -77,8 +77,24 @@ function describe(intent: string, payload: Readonly<Record<string, unknown>>): s
         typeof payload['exit_code'] === 'number' ? `exit code ${payload['exit_code']}` : '',
         text('why'),
       );
+    case 'minicontainer.apply':
+      return `by ${signer}`;
+    case 'minicontainer.applied':
+      return parts(payload['ok'] === false ? 'not ok' : '', text('ref'), text('why'));
+    case 'wallet.proof.submit':
+    case 'deploy.apply':
+    case 'deploy.stop':
+      return parts(text('ref'), `by ${signer}`);
+    case 'wallet.proof.verified':
+      return parts(text('decision'), text('proof'));
+    case 'wallet.grant.revoke':
+    case 'wallet.grant.revoked':
+      return text('grant');
+    case 'registry.tenant.created':
+      return parts(text('origin'));
     default:
-      return '';
+      // registry facts name what they are about in one of these
+      return parts(text('kid') || text('token_id') || text('runner'), text('reason'), `by ${signer}`);
   }
 }
 
