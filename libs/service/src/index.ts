@@ -1,5 +1,7 @@
 export { bootService, LOG, type BootOptions, type ServiceParts } from './boot.ts';
+export { addConsumerMetrics, type ConsumerNumbers } from './consumer-metrics.ts';
 export { CONFIG_FAULTS, ConfigError, type ConfigErrorCode, type ConfigFault } from './errors.ts';
+export { FactReaderMetrics } from './fact-reader-metrics.ts';
 export { createLog, type Log } from './log.ts';
 export {
   LATENCY_BUCKETS,

@@ -1,11 +1,15 @@
-import { runMigrationsMain } from '@logline/postgres';
-import { PREFIX } from './config.ts';
+import { migrateDatabase } from '@logline/postgres';
+import { readConfig, readSecretFile } from '@logline/service';
+import { OrchestratorConfig, PREFIX } from './config.ts';
 import { MIGRATIONS } from './migrations/index.ts';
 import { ENTITIES } from './storage/entities.ts';
 
-await runMigrationsMain({
-  prefix: PREFIX,
+// Run before the service starts, with the same environment. A service never makes tables by surprise.
+const config = readConfig(PREFIX, OrchestratorConfig, process.env);
+const applied = await migrateDatabase({
+  url: readSecretFile(config.postgresUrlFile),
   schema: 'orchestrator',
-  migrations: MIGRATIONS,
   entities: ENTITIES,
+  migrations: MIGRATIONS,
 });
+process.stdout.write(`${JSON.stringify({ name: 'deploy-orchestrator', migrations: applied })}\n`);

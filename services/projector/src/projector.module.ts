@@ -4,11 +4,10 @@ import { CONSUMERS, STREAMS } from '@logline/contracts';
 import { classifyBy, recreateConsumer } from '@logline/jetstream';
 import { JetStreamModule, JetStreamStrategy, NATS } from '@logline/jetstream/nest';
 import { Leadership, openPool, POSTGRES_FAULTS, query, type Pool } from '@logline/postgres';
-import { readSecretFile, type ServiceParts } from '@logline/service';
+import { FactReaderMetrics, readSecretFile, type ServiceParts } from '@logline/service';
 import type { ProjectorConfig } from './config.ts';
 import { PROJECTOR_FAULTS } from './errors.ts';
 import { ProjectController } from './project/project.controller.ts';
-import { ProjectMetrics } from './project/project-metrics.ts';
 import { ProjectService } from './project/project.service.ts';
 import { POOL } from './storage/pool.ts';
 import { loadCursor } from './storage/stream-cursor.ts';
@@ -38,7 +37,10 @@ export class ProjectorModule {
       controllers: [ProjectController],
       providers: [
         { provide: POOL, useFactory: () => openPool(url, { name: 'projector', max: 4 }) },
-        { provide: ProjectMetrics, useFactory: () => new ProjectMetrics(metrics, readiness) },
+        {
+          provide: FactReaderMetrics,
+          useFactory: () => new FactReaderMetrics('projector', metrics, readiness),
+        },
         ProjectService,
         {
           provide: Leadership,

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import {
   decide,
   evolve,
+  foldAhead,
   initialState,
   openDeadlines,
   type DeployCommand,
@@ -101,7 +102,7 @@ describe('a deploy', () => {
     expect(decide(command, initialState)).toMatchObject([
       { intent: 'deploy.failed', payload: { why: 'no_runner', lease: 4 } },
     ]);
-    expect(run(initialState, command)).toEqual({ askedAt: 4, open: [] });
+    expect(run(initialState, command)).toEqual({ askedAt: 4, open: [], ahead: [] });
   });
 });
 
@@ -150,5 +151,30 @@ describe('a stop', () => {
     const applied = evolve(stopping, { intent: 'deploy.applied', payload: { lease: 9, action: 'stop' } });
     expect(applied.open.map(({ lease }) => lease)).toEqual([4]);
     expect(evolve(applied, over(4)).open).toEqual([]);
+  });
+});
+
+describe('what was decided and has not come back from the log', () => {
+  it('counts: a stop right behind its deploy finds the runner', () => {
+    const asked = foldAhead(initialState, decide(apply(4), initialState));
+    expect(decide(stop(5), asked)).toMatchObject([
+      { intent: 'deploy.planned', payload: { action: 'stop', lease: 5, runner: 'r1', spec_hash: HASH } },
+    ]);
+  });
+
+  it('is not opened again by its own plan once it was superseded', () => {
+    const first = decide(apply(4), initialState);
+    const asked = foldAhead(initialState, first);
+    const second = decide(apply(5), asked);
+    const ahead = foldAhead(asked, second);
+    expect(ahead).toMatchObject({ open: [{ lease: 5 }], ahead: [4] });
+    const back = [...first, ...second].reduce(evolve, ahead);
+    expect(back).toEqual({ ...ahead, ahead: [] });
+  });
+
+  it('ends with a reason when the plan was refused for its runner', () => {
+    expect(
+      decide({ type: 'give-up', deploy: 'urn:span:4', askedAt: 4, message: 'gone' }, initialState),
+    ).toMatchObject([{ intent: 'deploy.failed', payload: { why: 'no_runner', lease: 4, message: 'gone' } }]);
   });
 });

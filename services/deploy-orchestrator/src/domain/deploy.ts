@@ -19,6 +19,7 @@ export type OpenDeploy = {
   readonly ref: string;
   readonly target: Target;
   readonly runner: string;
+  readonly specHash: string;
   /** `planned`: the runner has been told. `started`: its container runs, so no deadline is open any more. */
   readonly status: 'planned' | 'started';
   readonly deadlineMs: number;
@@ -29,9 +30,11 @@ export type DeployState = {
   /** Log index of the newest deploy span planned or refused; a log index only grows. */
   readonly askedAt: number;
   readonly open: readonly OpenDeploy[];
+  /** Leases closed by `foldAhead` whose closing has not come back from the log yet: their plan, still on its way, opens nothing. */
+  readonly ahead: readonly number[];
 };
 
-export const initialState: DeployState = { askedAt: -1, open: [] };
+export const initialState: DeployState = { askedAt: -1, open: [], ahead: [] };
 
 /** Where a deploy may go, decided before: the runner and what its plan hashes to, or why there is none. */
 export type Placement =
@@ -57,7 +60,9 @@ export type DeployCommand =
       readonly withinMs: number;
       readonly nowMs: number;
     }
-  | { readonly type: 'expire'; readonly lease: number; readonly nowMs: number };
+  | { readonly type: 'expire'; readonly lease: number; readonly nowMs: number }
+  /** The plan was refused, because of the runner it names. */
+  | { readonly type: 'give-up'; readonly deploy: string; readonly askedAt: number; readonly message: string };
 
 /** A fact to be; `step` keeps the ids of several reactions to one cause apart. */
 export type DeployFact =
@@ -75,6 +80,10 @@ export function decide(command: DeployCommand, state: DeployState): readonly Dep
       const due = state.open.find((open) => open.lease === command.lease);
       if (due === undefined || due.status === 'started' || command.nowMs < due.deadlineMs) return [];
       return [failed(due, 'timed_out', `not done by ${new Date(due.deadlineMs).toISOString()}`, 'expire')];
+    }
+    case 'give-up': {
+      const { deploy, askedAt, message } = command;
+      return [failed({ deploy, lease: askedAt }, 'no_runner', message, 'give-up')];
     }
   }
 }
@@ -138,7 +147,7 @@ function decideStop(
         runner: run.runner,
         lease: askedAt,
         deadline: new Date(command.nowMs + command.withinMs).toISOString(),
-        spec_hash: emptySpecHash(),
+        spec_hash: run.specHash,
       },
     },
   ];
@@ -159,10 +168,13 @@ export type LoggedFact =
       readonly isOver: boolean;
     };
 
+/** The state after one more fact of the log. */
 export function evolve(state: DeployState, fact: LoggedFact): DeployState {
   switch (fact.intent) {
     case 'deploy.planned': {
-      const { deploy, action, lease, ref, target, runner, deadline } = fact.payload;
+      const { deploy, action, lease, ref, target, runner, deadline, spec_hash } = fact.payload;
+      const isKnown = state.ahead.includes(lease) || state.open.some((open) => open.lease === lease);
+      if (isKnown) return state;
       const open: OpenDeploy = {
         deploy,
         action,
@@ -170,16 +182,20 @@ export function evolve(state: DeployState, fact: LoggedFact): DeployState {
         ref,
         target,
         runner,
+        specHash: spec_hash,
         status: 'planned',
         deadlineMs: Date.parse(deadline),
       };
-      return { askedAt: Math.max(state.askedAt, lease), open: [...without(state, lease), open] };
+      return { ...state, askedAt: Math.max(state.askedAt, lease), open: [...state.open, open] };
     }
-    case 'deploy.failed':
+    case 'deploy.failed': {
+      const { lease } = fact.payload;
       return {
-        askedAt: Math.max(state.askedAt, fact.payload.lease),
-        open: without(state, fact.payload.lease),
+        askedAt: Math.max(state.askedAt, lease),
+        open: without(state, lease),
+        ahead: state.ahead.filter((other) => other !== lease),
       };
+    }
     case 'deploy.applied':
       // a stop is done when it is applied; an apply goes on until its run state says so
       return fact.payload.action === 'stop' ? { ...state, open: without(state, fact.payload.lease) } : state;
@@ -193,6 +209,19 @@ export function evolve(state: DeployState, fact: LoggedFact): DeployState {
       };
     }
   }
+}
+
+/**
+ * The state once decided facts are in the log, although they have not come back from there: the next command must not miss them. Folding them
+ * in again when they do come changes nothing.
+ */
+export function foldAhead(state: DeployState, decided: readonly DeployFact[]): DeployState {
+  return decided.reduce((before, fact) => {
+    const after = evolve(before, fact);
+    const closes =
+      fact.intent === 'deploy.failed' && before.open.some(({ lease }) => lease === fact.payload.lease);
+    return closes ? { ...after, ahead: [...after.ahead, fact.payload.lease] } : after;
+  }, state);
 }
 
 /** Deadlines still open, to be armed again when a leader starts. */
@@ -228,9 +257,4 @@ function without(state: DeployState, lease: number): readonly OpenDeploy[] {
 
 function isSameTarget(a: Target, b: Target): boolean {
   return formatTarget(a) === formatTarget(b);
-}
-
-/** A stop carries no container spec; 32 zero bytes say so. */
-function emptySpecHash(): string {
-  return `blake3:${'0'.repeat(64)}`;
 }

@@ -11,6 +11,9 @@ export type Runner = {
   readonly load: number;
 };
 
+/** What a fact's `message` holds at most. */
+const MOST_MESSAGE = 1024;
+
 /**
  * Picks the runner for a deploy, or says why there is none. The one that already runs the container there comes first, then the least
  * loaded, then the first by name. What the target cannot honour is refused here, never weakened (protocol §4).
@@ -42,7 +45,7 @@ export function place(
       ...plan.refusals.map(({ pointer, message, fix }) => `${runner}: ${pointer} ${message}; ${fix}`),
     );
   }
-  return { ok: false, why: 'unsupported', message: refusals.join(' | ').slice(0, 1024) };
+  return { ok: false, why: 'unsupported', message: refusals.join(' | ').slice(0, MOST_MESSAGE) };
 }
 
 /** What the plan commits to: the manifest's deploy part, for this ref, on this target. */

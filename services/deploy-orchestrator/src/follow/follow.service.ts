@@ -1,12 +1,13 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { Logger } from 'pino';
 import { blake3Hash, canonicalBytes } from '@logline/canon-sign';
-import { formatRef, formatTarget, parseSubject, type FactPlace } from '@logline/contracts';
-import { LOG } from '@logline/service';
+import { formatRef, formatTarget, parseSubject, STREAMS, type Ack, type FactPlace } from '@logline/contracts';
+import { LOG, type Log } from '@logline/service';
 import {
   decide,
   evolve,
+  foldAhead,
   type DeployCommand,
+  type DeployFact,
   type LoggedFact,
   APPLY_WITHIN_MS,
   STOP_WITHIN_MS,
@@ -14,55 +15,116 @@ import {
 import { place, type Runner } from '../domain/place.ts';
 import { OrchestratorError } from '../errors.ts';
 import { Deadlines } from '../expire/deadlines.ts';
-import { Reactions } from '../react/reactions.ts';
-import { DeployStore, type Effect } from '../storage/deploy.store.ts';
+import { ReactionMetrics } from '../react/reaction-metrics.ts';
+import { Reactions, type Cause } from '../react/reactions.ts';
+import { DeployStore, type Advance, type Effect } from '../storage/deploy.store.ts';
 import { parseLogged, type Logged } from './logged.ts';
 
-/** The process manager's one story: a fact comes in, what it asks for is decided and logged, what it says is folded in. */
+/** A command that a client's span makes, and that its fact is settled by. */
+type ReactingCommand = Extract<DeployCommand, { type: 'apply' | 'stop' }>;
+
+export type FollowedFact = { readonly bytes: Uint8Array; readonly place: FactPlace };
+
+/**
+ * The process manager's one story: a fact comes in, what it asks for is decided and logged, what it says is folded in. A log's facts go one after the
+ * other; logs go side by side, so one that waits for a verdict keeps the others back for a batch at most.
+ */
 @Injectable()
 export class FollowService {
   constructor(
     private readonly store: DeployStore,
     private readonly reactions: Reactions,
     private readonly deadlines: Deadlines,
-    @Inject(LOG) private readonly log: Logger,
+    private readonly metrics: ReactionMetrics,
+    @Inject(LOG) private readonly log: Log,
   ) {}
 
-  async follow(bytes: Uint8Array, factPlace: FactPlace): Promise<void> {
-    const { tenant, index } = factPlace;
-    const position = await this.store.positionOf(tenant);
-    if (index <= position) return;
-    if (index > position + 1) {
-      throw new OrchestratorError('GAP', `fact ${index} of ${tenant} arrived, ${position + 1} has not`);
+  /** @returns the facts that can never be followed as they are, each with the reason; the others are folded in */
+  async follow<F extends FollowedFact>(
+    facts: readonly F[],
+    sequence: number,
+  ): Promise<ReadonlyMap<F, Error>> {
+    const refused = new Map<F, Error>();
+    const byTenant = Map.groupBy(facts, ({ place }) => place.tenant);
+    const outcomes = await Promise.allSettled(
+      [...byTenant].map(([tenant, own]) => this.followLog(tenant, own, refused)),
+    );
+    // only when all have come to rest, so that nothing of this try runs into the next
+    for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
+    await this.store.saveCursor(STREAMS.facts, sequence);
+    return refused;
+  }
+
+  private async followLog<F extends FollowedFact>(
+    tenant: string,
+    facts: readonly F[],
+    refused: Map<F, Error>,
+  ): Promise<void> {
+    let saved = await this.store.positionOf(tenant);
+    let position = saved;
+    for (const fact of facts) {
+      const { index } = fact.place;
+      if (index <= position) continue;
+      const logged = index === position + 1 ? tryParse(fact) : gapBehind(fact.place, position);
+      if (logged instanceof Error) {
+        refused.set(fact, logged);
+        continue;
+      }
+      // what says nothing to us costs nothing: the position moves with the next that does
+      if (logged.intent !== 'other') {
+        await this.fold(logged, { from: saved, to: index });
+        saved = index;
+      }
+      position = index;
     }
-    const fact = parseLogged(bytes, factPlace);
+    if (position > saved) await this.store.save(tenant, { from: saved, to: position }, {});
+  }
+
+  private async fold(fact: Exclude<Logged, { intent: 'other' }>, advance: Advance): Promise<void> {
+    const { tenant } = fact.place;
     const command = await this.commandOf(fact);
     // a fact is settled only after its reactions' receipts: killed in between, the same reactions are made again, byte for byte
-    if (command !== null) await this.react(command, fact);
-    const effect = await this.effectOf(fact);
-    await this.store.save(tenant, index, effect);
+    const effect = command === null ? await this.effectOf(fact) : await this.react(command, fact);
+    await this.store.save(tenant, advance, effect);
     if (effect.container !== undefined)
       this.deadlines.arm(tenant, effect.container.subject, effect.container.state);
   }
 
-  private async react(command: DeployCommand, { span, place: cause }: Logged): Promise<void> {
-    const state = await this.store.stateOf(cause.tenant, span.subject);
-    for (const fact of decide(command, state)) {
-      const ack = await this.reactions.submit(fact, {
-        cause: span.this,
-        causeMs: cause.timeMs,
-        tsMs: cause.timeMs,
-        tenant: cause.tenant,
-        subject: span.subject,
-        trace: cause.trace,
-      });
+  private async react(command: ReactingCommand, { span, place: cause }: Logged): Promise<Effect> {
+    const { subject } = span;
+    const state = await this.store.stateOf(cause.tenant, subject);
+    const about: Cause = {
+      cause: span.this,
+      causeMs: cause.timeMs,
+      tsMs: cause.timeMs,
+      tenant: cause.tenant,
+      subject,
+      trace: cause.trace,
+    };
+    const logged: DeployFact[] = [];
+    const submit = async (fact: DeployFact): Promise<Ack> => {
+      const ack = await this.reactions.submit(fact, about);
+      this.metrics.settled(fact.intent, ack.status);
       // the gate knows more than this fact did (the run ended meanwhile, …): its no is the last word
-      if (ack.status !== 'ok')
-        this.log.warn({ subject: span.subject, intent: fact.intent, ack }, 'reaction refused');
+      if (ack.status === 'ok') logged.push(fact);
+      else
+        this.log.warn(
+          { subject, intent: fact.intent, code: ack.code, errors: ack.errors },
+          'reaction refused',
+        );
+      return ack;
+    };
+    for (const fact of decide(command, state)) {
+      const ack = await submit(fact);
+      if (fact.intent !== 'deploy.planned' || !isRunnerUnfit(ack)) continue;
+      const { deploy, askedAt } = command;
+      const message = `the runner ${fact.payload.runner} is gone: add a runner, then deploy again`;
+      for (const end of decide({ type: 'give-up', deploy, askedAt, message }, state)) await submit(end);
     }
+    return logged.length === 0 ? {} : { container: { subject, state: foldAhead(state, logged) } };
   }
 
-  private async commandOf(fact: Logged): Promise<DeployCommand | null> {
+  private async commandOf(fact: Logged): Promise<ReactingCommand | null> {
     const { span, place: cause } = fact;
     switch (fact.intent) {
       case 'deploy.apply': {
@@ -170,4 +232,22 @@ function toLoggedFact(fact: Evolving): LoggedFact {
         isOver: fact.intent === 'run_state.exited' || fact.intent === 'run_state.failed',
       };
   }
+}
+
+function tryParse({ bytes, place: where }: FollowedFact): Logged | Error {
+  try {
+    return parseLogged(bytes, where);
+  } catch (error) {
+    return error instanceof Error ? error : new Error('unknown', { cause: error });
+  }
+}
+
+function gapBehind({ tenant, index }: FactPlace, position: number): OrchestratorError {
+  const message = `fact ${index} of ${tenant} waits behind ${position + 1}, which the stream does not have`;
+  return new OrchestratorError('GAP', message);
+}
+
+/** The plan was refused for the runner it names, which no redelivery will change; any other no means that the log says it already. */
+function isRunnerUnfit(ack: Ack): boolean {
+  return ack.status !== 'ok' && ack.details.some(({ pointer }) => pointer === '/payload/runner');
 }

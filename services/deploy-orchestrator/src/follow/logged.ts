@@ -1,7 +1,7 @@
 import {
   checkerOf,
   ContractError,
-  isIntent,
+  parseSubject,
   ruleOf,
   Span,
   type DeployApply,
@@ -52,16 +52,25 @@ const payloadCheckers = new Map(READ.map((intent) => [intent as string, checkerO
 const spanChecker = checkerOf(Span);
 
 /**
- * Bytes of a fact → typed fact; intents the orchestrator does not read become `other`.
- * @throws ContractError `BAD_ENVELOPE` for bytes that are no span of a known intent: such a fact is parked
+ * Bytes of a fact → typed fact; intents the orchestrator does not read, or does not know yet, become `other`.
+ * @throws ContractError `BAD_ENVELOPE` for bytes that are no span of this tenant, or whose payload is not that of an intent read here: such a fact is parked
  */
 export function parseLogged(bytes: Uint8Array, place: FactPlace): Logged {
   const span = parseSpan(bytes);
-  if (!spanChecker.check(span) || !isIntent(span.intent)) throw notAFact('it is no span of a known intent');
+  if (!spanChecker.check(span)) throw notAFact('it is no span');
+  if (tenantOf(span.subject) !== place.tenant) throw notAFact('it is about another tenant');
   const checker = payloadCheckers.get(span.intent);
   if (checker === undefined) return { intent: 'other', span, place };
   if (!checker.check(span.payload)) throw notAFact(`its payload is not that of ${span.intent}`);
   return { intent: span.intent, payload: span.payload, span, place } as Logged; // the checker of this very intent has said so
+}
+
+function tenantOf(subject: string): string | null {
+  try {
+    return parseSubject(subject).tenant;
+  } catch {
+    return null; // the only thing it throws is BAD_SUBJECT
+  }
 }
 
 function parseSpan(bytes: Uint8Array): unknown {

@@ -1,4 +1,3 @@
-import { Injectable } from '@nestjs/common';
 import { canonicalBytes, signObjectSync, spanIdFromCause, type LocalSigner } from '@logline/canon-sign';
 import { formatInstant, type Ack, type UnsignedSpan } from '@logline/contracts';
 import type { FactSubmitter } from '@logline/jetstream';
@@ -21,39 +20,50 @@ export type Cause = {
 };
 
 /** Signs a decided fact and sees it into the log. Doing it twice gives the same bytes, hence the same receipt. */
-@Injectable()
 export class Reactions {
-  constructor(
-    private readonly submitter: FactSubmitter,
-    private readonly signer: LocalSigner,
-  ) {}
+  readonly #submitter: FactSubmitter;
+  readonly #signer: LocalSigner;
+  #term = new AbortController();
 
-  /** @throws OrchestratorError `UNSETTLED` when no answer came in time */
-  async submit(fact: DeployFact, about: Cause): Promise<Ack> {
+  constructor(submitter: FactSubmitter, signer: LocalSigner) {
+    this.#submitter = submitter;
+    this.#signer = signer;
+  }
+
+  /** A leader's term begins. */
+  begin(): void {
+    this.#term = new AbortController();
+  }
+
+  /** It ends: nobody waits for verdicts any more. Whoever leads next asks again, with the same bytes. */
+  end(): void {
+    this.#term.abort();
+  }
+
+  /**
+   * The gate's and the ledger's answer: `ok`, or a no that asking again will not change.
+   * @throws JetStreamError `DEADLINE`, OrchestratorError `UNSETTLED` when there is none yet; the same bytes may be sent again
+   */
+  async submit(fact: DeployFact, { cause, causeMs, tsMs, tenant, subject, trace }: Cause): Promise<Ack> {
     const unsigned: UnsignedSpan = {
       schema_version: '1.1.0',
       entity_type: 'function',
-      this: spanIdFromCause(about.causeMs, about.cause, SERVICE, fact.step),
+      this: spanIdFromCause(causeMs, cause, SERVICE, fact.step),
       did: { actor: SERVICE, action: 'append' },
       intent: fact.intent,
-      subject: about.subject,
+      subject,
       payload: fact.payload,
-      ts: formatInstant(about.tsMs),
+      ts: formatInstant(tsMs),
     };
-    const bytes = canonicalBytes(signObjectSync('span', unsigned, this.signer));
-    const [ack] = await this.submitter.submit({
-      tenant: about.tenant,
-      trace: about.trace,
-      bodies: [bytes],
+    const [ack] = await this.#submitter.submit({
+      tenant,
+      trace,
+      bodies: [canonicalBytes(signObjectSync('span', unsigned, this.#signer))],
       deadlineMs: Date.now() + SETTLE_WITHIN_MS,
+      signal: this.#term.signal,
     });
-    if (ack === undefined)
-      throw new OrchestratorError('UNSETTLED', `no answer to ${fact.intent} of ${about.subject}`);
-    if (ack.status !== 'ok' && ack.http_status >= 500) {
-      throw new OrchestratorError(
-        'UNSETTLED',
-        `${fact.intent} of ${about.subject}: ${ack.errors.join('; ')}`,
-      );
+    if (ack === undefined || (ack.status !== 'ok' && ack.http_status >= 500)) {
+      throw new OrchestratorError('UNSETTLED', `${fact.intent} of ${subject} has no verdict yet`);
     }
     return ack;
   }

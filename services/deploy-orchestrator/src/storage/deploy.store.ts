@@ -1,9 +1,11 @@
 import { Injectable } from '@nestjs/common';
 import { MikroORM, type EntityManager } from '@mikro-orm/postgresql';
 import type { DeploySpec, RunnerAllowance } from '@logline/contracts';
+import { toPostgresError } from '@logline/postgres';
 import { initialState, type DeployState } from '../domain/deploy.ts';
 import type { Runner } from '../domain/place.ts';
-import { Blueprint, Container, Position, RegisteredRunner } from './entities.ts';
+import { OrchestratorError } from '../errors.ts';
+import { Blueprint, Container, Cursor, Position, RegisteredRunner } from './entities.ts';
 
 /** What one fact changes, saved together with how far the log has been read. */
 export type Effect = {
@@ -17,9 +19,13 @@ export type Effect = {
   readonly runnerRemoved?: string;
 };
 
+/** How far a log was read: from the index found to the one reached. −1 is before the first. */
+export type Advance = { readonly from: number; readonly to: number };
+
 /**
- * The orchestrator's tables. Rebuildable from facts; written by the leader only. An effect and the position it came from are
- * one transaction, so a fact is folded in once however often it is delivered.
+ * The orchestrator's tables. Rebuildable from facts; written by the leader only. An effect and the position it came from are one
+ * transaction, and the position is compared before it moves: a fact is folded in once however often it is delivered, and to however many leaders.
+ * Every method throws PostgresError.
  */
 @Injectable()
 export class DeployStore {
@@ -27,52 +33,90 @@ export class DeployStore {
 
   /** Log index of the last fact folded in; −1 for none. */
   async positionOf(tenant: string): Promise<number> {
-    const position = await this.em().findOne(Position, { tenant });
-    return position?.index ?? -1;
+    return await this.read(async (em) => (await em.findOne(Position, { tenant }))?.index ?? -1);
   }
 
   async stateOf(tenant: string, subject: string): Promise<DeployState> {
-    const container = await this.em().findOne(Container, { tenant, subject });
-    return container?.state ?? initialState;
+    return await this.read(
+      async (em) => (await em.findOne(Container, { tenant, subject }))?.state ?? initialState,
+    );
   }
 
   async blueprintOf(tenant: string, ref: string): Promise<DeploySpec | null> {
-    return (await this.em().findOne(Blueprint, { tenant, ref }))?.deploy ?? null;
+    return await this.read(async (em) => (await em.findOne(Blueprint, { tenant, ref }))?.deploy ?? null);
   }
 
   /** All runners of a tenant, each with the number of deploys it holds open. */
   async runnersOf(tenant: string): Promise<readonly Runner[]> {
-    const em = this.em();
-    const runners = await em.find(RegisteredRunner, { tenant });
-    const containers = await em.find(Container, { tenant });
-    const held = containers.flatMap(({ state }) => state.open.map((open) => open.runner));
-    return runners.map(({ runner, providers, allow }) => ({
-      runner,
-      providers,
-      allow,
-      load: held.filter((name) => name === runner).length,
-    }));
+    return await this.read(async (em) => {
+      const runners = await em.find(RegisteredRunner, { tenant });
+      const busy = await em.find(Container, { tenant, openCount: { $gt: 0 } });
+      const held = busy.flatMap(({ state }) => state.open.map((open) => open.runner));
+      return runners.map(({ runner, providers, allow }) => ({
+        runner,
+        providers,
+        allow,
+        load: held.filter((name) => name === runner).length,
+      }));
+    });
   }
 
   /** Every container with something open, for a new leader to arm its deadlines. */
   async allOpen(): Promise<readonly { tenant: string; subject: string; state: DeployState }[]> {
-    const containers = await this.em().find(Container, {});
-    return containers.filter(({ state }) => state.open.length > 0);
+    return await this.read((em) => em.find(Container, { openCount: { $gt: 0 } }));
   }
 
-  async save(tenant: string, index: number, effect: Effect): Promise<void> {
-    await this.em().transactional(async (em) => {
-      const { container, blueprint, runnerAdded, runnerRemoved } = effect;
-      if (container !== undefined) await em.upsert(Container, { tenant, ...container });
-      if (blueprint !== undefined) await em.upsert(Blueprint, { tenant, ...blueprint });
-      if (runnerAdded !== undefined) await em.upsert(RegisteredRunner, { tenant, ...runnerAdded });
-      if (runnerRemoved !== undefined)
-        await em.nativeDelete(RegisteredRunner, { tenant, runner: runnerRemoved });
-      await em.upsert(Position, { tenant, index });
-    });
+  /** @throws OrchestratorError `MOVED` when the log was read further by somebody else; then nothing is saved */
+  async save(tenant: string, { from, to }: Advance, effect: Effect): Promise<void> {
+    await this.read((root) =>
+      root.transactional(async (em) => {
+        const moved =
+          from < 0
+            ? await em
+                .createQueryBuilder(Position)
+                .insert({ tenant, index: to })
+                .onConflict('tenant')
+                .ignore()
+                .execute()
+            : await em
+                .createQueryBuilder(Position)
+                .update({ index: to })
+                .where({ tenant, index: from })
+                .execute();
+        if (moved.affectedRows !== 1) {
+          throw new OrchestratorError(
+            'MOVED',
+            `the log of ${tenant} was read beyond ${from} by somebody else`,
+          );
+        }
+        const { container, blueprint, runnerAdded, runnerRemoved } = effect;
+        if (container !== undefined) {
+          const openCount = container.state.open.length;
+          await em.upsert(Container, { tenant, ...container, openCount });
+        }
+        if (blueprint !== undefined) await em.upsert(Blueprint, { tenant, ...blueprint });
+        if (runnerAdded !== undefined) await em.upsert(RegisteredRunner, { tenant, ...runnerAdded });
+        if (runnerRemoved !== undefined)
+          await em.nativeDelete(RegisteredRunner, { tenant, runner: runnerRemoved });
+      }),
+    );
   }
 
-  private em(): EntityManager {
-    return this.orm.em.fork() as EntityManager; // the driver's own manager; fork() is typed as the generic one
+  /** Sequence in the stream up to which everything is folded in; 0 for a database that is new or was lost. */
+  async cursorOf(stream: string): Promise<number> {
+    return await this.read(async (em) => (await em.findOne(Cursor, { stream }))?.sequence ?? 0);
+  }
+
+  async saveCursor(stream: string, sequence: number): Promise<void> {
+    await this.read((em) => em.upsert(Cursor, { stream, sequence }));
+  }
+
+  /** An identity map of its own for each call: nothing is remembered between facts. */
+  private async read<T>(work: (em: EntityManager) => Promise<T>): Promise<T> {
+    try {
+      return await work(this.orm.em.fork() as EntityManager); // the driver's own manager; fork() is typed as the generic one
+    } catch (error) {
+      throw error instanceof OrchestratorError ? error : toPostgresError(error);
+    }
   }
 }

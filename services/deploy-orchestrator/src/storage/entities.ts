@@ -11,6 +11,15 @@ const PositionSchema = defineEntity({
 export class Position extends PositionSchema.class {}
 PositionSchema.setClass(Position);
 
+/** How far it has read the stream: where to begin, never what to skip. */
+const CursorSchema = defineEntity({
+  name: 'Cursor',
+  tableName: 'cursor',
+  properties: { stream: p.string().primary(), sequence: p.bigint('number') },
+});
+export class Cursor extends CursorSchema.class {}
+CursorSchema.setClass(Cursor);
+
 /** One container's open deploys. */
 const ContainerSchema = defineEntity({
   name: 'Container',
@@ -19,6 +28,8 @@ const ContainerSchema = defineEntity({
     tenant: p.string().primary(),
     subject: p.string().primary(),
     state: p.json<DeployState>(),
+    /** Of `state.open`: what is asked for is always what is still going on. */
+    openCount: p.integer(),
   },
 });
 export class Container extends ContainerSchema.class {}
@@ -46,4 +57,4 @@ const RunnerSchema = defineEntity({
 export class RegisteredRunner extends RunnerSchema.class {}
 RunnerSchema.setClass(RegisteredRunner);
 
-export const ENTITIES = [Position, Container, Blueprint, RegisteredRunner];
+export const ENTITIES = [Position, Cursor, Container, Blueprint, RegisteredRunner];

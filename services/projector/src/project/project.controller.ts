@@ -2,8 +2,8 @@ import { Controller } from '@nestjs/common';
 import { CONSUMERS, STREAMS } from '@logline/contracts';
 import type { JetStreamContext, Rejection } from '@logline/jetstream';
 import { Consume } from '@logline/jetstream/nest';
+import { FactReaderMetrics } from '@logline/service';
 import { parseFact, type Fact } from '../domain/fact.ts';
-import { ProjectMetrics } from './project-metrics.ts';
 import { ProjectService } from './project.service.ts';
 
 /** What one transaction takes at most; there is no timer, whatever is there is taken. */
@@ -14,7 +14,7 @@ const BATCH = 500;
 export class ProjectController {
   constructor(
     private readonly service: ProjectService,
-    private readonly metrics: ProjectMetrics,
+    private readonly metrics: FactReaderMetrics,
   ) {}
 
   /** Those it returns can never be projected as they are; they are parked, and the others are done. */
@@ -24,20 +24,23 @@ export class ProjectController {
     this.metrics.took(messages.length, last?.pending ?? 0);
     const { facts, garbage } = parseAll(messages);
     const refused = await this.service.project([...facts.keys()], last?.sequence ?? 0);
-    this.metrics.settled(facts.keys(), refused);
-    return [
-      ...garbage,
-      ...refused.flatMap(({ fact, error }) => {
-        const message = facts.get(fact);
-        return message === undefined ? [] : [{ message, error }];
-      }),
-    ];
+    const errors = new Map(refused.map(({ fact, error }) => [fact, error]));
+    for (const [fact, message] of facts) {
+      const error = errors.get(fact);
+      if (error === undefined) this.metrics.moved(fact.place.tenant);
+      else {
+        this.metrics.refused(fact.place.tenant, error.message);
+        garbage.push({ message, error });
+      }
+    }
+    return garbage;
   }
 }
 
 function parseAll(messages: readonly JetStreamContext[]): {
   readonly facts: ReadonlyMap<Fact, JetStreamContext>;
-  readonly garbage: readonly Rejection[];
+  /** In stream order. */
+  readonly garbage: Rejection[];
 } {
   const facts = new Map<Fact, JetStreamContext>();
   const garbage: Rejection[] = [];
