@@ -6,7 +6,12 @@ import type { Context } from './context.ts';
 import { CliError } from './errors.ts';
 import { modeOf } from './files.ts';
 
-export type Credentials = { readonly tenant?: string; readonly apiKey?: string; readonly signer?: Signer };
+export type Credentials = {
+  readonly tenant?: string;
+  readonly apiKey?: string;
+  readonly signer?: Signer;
+  readonly retries?: number;
+};
 
 /** The SDK for the tenant of the settings, or that of `credentials`. Every request ends when the command's time is up, or on Ctrl-C. */
 export async function connect(context: Context, credentials: Credentials = {}): Promise<LogLineSDK> {
@@ -19,6 +24,7 @@ export async function connect(context: Context, credentials: Credentials = {}): 
     tenant,
     apiKey,
     ...(credentials.signer === undefined ? {} : { signer: credentials.signer }),
+    ...(credentials.retries === undefined ? {} : { retries: credentials.retries }),
     language: settings.language,
     userAgent: 'logline-cli',
     fetchImpl: (input, init) => {

@@ -1,10 +1,14 @@
 import { randomBytes } from 'node:crypto';
+import { openSync } from 'node:fs';
 import { homedir } from 'node:os';
 import type { Readable } from 'node:stream';
+import { ReadStream } from 'node:tty';
 
 /** All of the world that a command touches beside files and the network, so that tests can stand in for it. */
 export type Io = {
-  readonly stdin: Readable & { readonly isTTY?: boolean; setRawMode?(isRaw: boolean): unknown };
+  readonly stdin: Input;
+  /** The terminal itself, where stdin is something else: a secret may be piped in while the passphrase is typed. Null where there is none. */
+  openTerminal?(): Input | null;
   readonly stdout: Sink;
   readonly stderr: Sink;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -16,6 +20,8 @@ export type Io = {
   random(bytes: number): Uint8Array;
 };
 
+export type Input = Readable & { readonly isTTY?: boolean; setRawMode?(isRaw: boolean): unknown };
+
 export type Sink = {
   write(text: string | Uint8Array): unknown;
   readonly isTTY?: boolean;
@@ -25,6 +31,7 @@ export type Sink = {
 export function processIo(signal: AbortSignal): Io {
   return {
     stdin: process.stdin,
+    openTerminal,
     stdout: process.stdout,
     stderr: process.stderr,
     env: process.env,
@@ -34,4 +41,12 @@ export function processIo(signal: AbortSignal): Io {
     nowMs: () => Date.now(),
     random: (bytes) => new Uint8Array(randomBytes(bytes)),
   };
+}
+
+function openTerminal(): Input | null {
+  try {
+    return new ReadStream(openSync('/dev/tty', 'r'));
+  } catch {
+    return null; // a service, a container, a pipeline: nobody is there
+  }
 }

@@ -415,3 +415,29 @@ describe('the rest', () => {
     expect(log.entries.length).toBe(before);
   });
 });
+
+describe('a clear no', () => {
+  it('leaves neither token nor pin behind', async () => {
+    const operator = {
+      kid: 'operator',
+      seed: '11'.repeat(32),
+      token: 'operator_0123456789abcdef',
+      origin: 'test.local',
+      log_pub: formatHex(log.logPub),
+      services: [{ service: 'tdln-gate', kid: 'gate', pub: '22'.repeat(32) }],
+    };
+    await writeFile(person.path('operator.json'), JSON.stringify(operator), { mode: 0o600 });
+    log.judge = () => no('403_FORBIDDEN', 403);
+    expect(
+      (await person.run(['tenant', 'create', TENANT, '--operator-key-file', 'operator.json'])).code,
+    ).toBe(4);
+    expect(await person.must(['wallet', 'show'])).toMatchObject({ tokens: [], pins: [] });
+    log.judge = () => null;
+    await createTenant();
+    log.judge = () => no('403_FORBIDDEN', 403);
+    expect((await person.run(['apikey', 'add', 'ci'])).code).toBe(4);
+    expect((await person.run(['apikey', 'add', 'ci', '--out', 'ci.token'])).code).toBe(4);
+    expect((await person.must(['wallet', 'show'])).tokens).toHaveLength(1);
+    await expect(stat(person.path('ci.token'))).rejects.toThrow('ENOENT');
+  });
+});

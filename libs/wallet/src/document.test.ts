@@ -3,6 +3,7 @@ import {
   addContentKey,
   addKey,
   addToken,
+  dropToken,
   emptyWallet,
   findContentKey,
   findKey,
@@ -11,6 +12,7 @@ import {
   parseWallet,
   pinTenant,
   setCheckpoint,
+  unpinTenant,
 } from './document.ts';
 import { formatApiToken } from './token.ts';
 
@@ -47,7 +49,7 @@ describe('a wallet', () => {
     );
   });
 
-  it('keeps one token an id, and gives the newest', () => {
+  it('keeps one token an id, gives the first, and drops one that ended', () => {
     const text = (tokenId: string, fill: number) =>
       formatApiToken({ tokenId, secret: new Uint8Array(32).fill(fill) });
     let wallet = addToken(emptyWallet(), 'voulezvous', text('cli', 1));
@@ -57,6 +59,7 @@ describe('a wallet', () => {
     expect(findToken(wallet, 'voulezvous')?.token).toBe(text('cli', 3));
     expect(findToken(wallet, 'voulezvous', 'ci')?.token).toBe(text('ci', 2));
     expect(findToken(wallet, 'other')).toBeNull();
+    expect(findToken(dropToken(wallet, 'voulezvous', 'cli'), 'voulezvous')?.token_id).toBe('ci');
     expect(() => addToken(wallet, 'voulezvous', 'not a token')).toThrow(
       expect.objectContaining({ code: 'MALFORMED' }),
     );
@@ -71,6 +74,10 @@ describe('a wallet', () => {
     expect(() => pinTenant(wallet, { ...pin, root: { kid: 'root', pub: hex('e') } })).toThrow(
       expect.objectContaining({ code: 'PIN_CONFLICT' }),
     );
+  });
+
+  it('forgets a pin that turned out to be none', () => {
+    expect(findPin(unpinTenant(pinTenant(emptyWallet(), pin), 'voulezvous'), 'voulezvous')).toBeNull();
   });
 
   it('moves a checkpoint and keeps the pin', () => {

@@ -115,16 +115,23 @@ export function findKey(wallet: Wallet, kid?: string): SigningKey {
  */
 export function addToken(wallet: Wallet, tenant: string, token: string): Wallet {
   const { tokenId } = parseApiToken(token);
-  const others = wallet.tokens.filter((known) => known.tenant !== tenant || known.token_id !== tokenId);
-  return { ...wallet, tokens: [...others, { tenant, token_id: tokenId, token }] };
+  const stored = { tenant, token_id: tokenId, token };
+  const at = wallet.tokens.findIndex((known) => known.tenant === tenant && known.token_id === tokenId);
+  return { ...wallet, tokens: at < 0 ? [...wallet.tokens, stored] : wallet.tokens.with(at, stored) };
 }
 
-/** The newest token of a tenant, or the one of that id; null when there is none. */
+/** The wallet without the token of that id, for one that was refused or revoked. */
+export function dropToken(wallet: Wallet, tenant: string, tokenId: string): Wallet {
+  const tokens = wallet.tokens.filter((known) => known.tenant !== tenant || known.token_id !== tokenId);
+  return tokens.length === wallet.tokens.length ? wallet : { ...wallet, tokens };
+}
+
+/** The first token of a tenant, or the one of that id; null when there is none. Later ones are made for others, or for less. */
 export function findToken(wallet: Wallet, tenant: string, tokenId?: string): StoredToken | null {
   const matches = wallet.tokens.filter(
     (token) => token.tenant === tenant && (tokenId ?? token.token_id) === token.token_id,
   );
-  return matches.at(-1) ?? null;
+  return matches[0] ?? null;
 }
 
 /**
@@ -142,6 +149,11 @@ export function pinTenant(wallet: Wallet, pin: TenantPin): Wallet {
     );
   }
   return pin.checkpoint === undefined ? wallet : setCheckpoint(wallet, pin.tenant, pin.checkpoint);
+}
+
+/** The wallet with nothing pinned for this tenant, for one that turned out not to be. */
+export function unpinTenant(wallet: Wallet, tenant: string): Wallet {
+  return { ...wallet, pins: wallet.pins.filter((pin) => pin.tenant !== tenant) };
 }
 
 /** Null when nothing is pinned for this tenant. */

@@ -1,5 +1,7 @@
 import { utf8 } from '@logline/canon-sign';
-import { addToken } from '@logline/wallet';
+import { addToken, dropToken } from '@logline/wallet';
+import { rm } from 'node:fs/promises';
+import { AckError } from '../ack-error.ts';
 import { type Command, Option } from 'commander';
 import { resolve } from 'node:path';
 import { addCommand, collectList, type ContextMaker } from '../command.ts';
@@ -62,6 +64,13 @@ export function register(group: Command, makeContext: ContextMaker): void {
         intent: 'registry.apikey.create',
         subject: `urn:tenant:${tenant}`,
         payload,
+      }).catch(async (error: unknown) => {
+        // a clear no: the token will never be taken
+        if (error instanceof AckError) {
+          if (file === undefined) await wallet.update((current) => dropToken(current, tenant, token.tokenId));
+          else await rm(file, { force: true });
+        }
+        throw error;
       });
       const place = file ?? 'this wallet';
       out.result(
@@ -110,6 +119,7 @@ export function register(group: Command, makeContext: ContextMaker): void {
         subject: `urn:tenant:${tenant}`,
         payload: { token_id: id },
       });
+      await (await context.wallet()).update((current) => dropToken(current, tenant, id));
       context.out.result(
         { status: 'ok', token_id: id, receipt: receipt.receipt },
         `${context.out.style.green('revoked')} ${id}`,

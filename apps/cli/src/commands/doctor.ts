@@ -95,16 +95,24 @@ function configCheck({ baseUrl, tenant, sources }: Settings): Check {
   };
 }
 
-async function gatewayChecks({ io, deadline }: Context, { baseUrl }: Settings): Promise<readonly Check[]> {
+async function gatewayChecks(
+  context: Context,
+  { baseUrl, tenant = 'nobody', apiKey = '' }: Settings,
+): Promise<readonly Check[]> {
   if (baseUrl === undefined) return [];
+  const { io } = context;
   const startMs = io.nowMs();
   try {
-    const signal = AbortSignal.any([deadline, AbortSignal.timeout(5000)]);
-    const response = await fetch(`${baseUrl}/healthz`, { signal });
+    const sdk = await connect(context, { tenant, apiKey, retries: 0 });
+    const response = await sdk.request({
+      method: 'GET',
+      target: '/healthz',
+      signal: AbortSignal.timeout(5000),
+    });
     const tookMs = io.nowMs() - startMs;
     const reach: Check = {
       name: 'gateway',
-      outcome: response.ok ? 'ok' : 'failed',
+      outcome: response.status === 200 ? 'ok' : 'failed',
       detail: `HTTP ${response.status} in ${tookMs} ms`,
       fix: 'look at its logs (.logline/dev/logs)',
     };

@@ -1,7 +1,8 @@
 import { signObject, utf8 } from '@logline/canon-sign';
 import { isName } from '@logline/contracts';
 import { formatVkey } from '@logline/tlog';
-import { addToken, pinTenant } from '@logline/wallet';
+import { addToken, dropToken, findPin, pinTenant, unpinTenant } from '@logline/wallet';
+import { AckError } from '../ack-error.ts';
 import { type Command, Option } from 'commander';
 import { resolve } from 'node:path';
 import { addCommand, type ContextMaker } from '../command.ts';
@@ -74,6 +75,7 @@ export function register(group: Command, makeContext: ContextMaker): void {
         },
         root,
       );
+      const wasPinned = findPin(wallet.wallet, tenant) !== null;
       // into the wallet first: a tenant whose only token is lost would be lost with it
       const pin = { tenant, root: { kid: root.kid, pub }, log_key: logKey };
       await wallet.update((current) => addToken(pinTenant(current, pin), tenant, token.text));
@@ -82,6 +84,14 @@ export function register(group: Command, makeContext: ContextMaker): void {
         intent: 'registry.tenant.created',
         subject: `urn:tenant:${tenant}`,
         payload,
+      }).catch(async (error: unknown) => {
+        // a clear no: this token and this root are nobody's; after anything less clear they may be somebody's
+        if (error instanceof AckError) {
+          await wallet.update((current) =>
+            dropToken(wasPinned ? current : unpinTenant(current, tenant), tenant, token.tokenId),
+          );
+        }
+        throw error;
       });
       if (tokenOut !== undefined) await createPrivate(tokenOut, utf8(`${token.text}\n`));
       const next =

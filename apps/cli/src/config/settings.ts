@@ -116,7 +116,7 @@ export async function resolveSettings(io: Io, options: GlobalOptions): Promise<S
     stateDir: dev !== null && env('LOGLINE_STATE_DIR') === undefined ? join(dev.dir, 'state') : stateDir(io),
     timeoutMs: options.timeout ?? DEFAULT_TIMEOUT_MS,
     language: (env('LC_ALL') ?? env('LC_MESSAGES') ?? env('LANG') ?? '').startsWith('pt') ? 'pt-BR' : 'en',
-    mayAsk: options.input !== false && io.stdin.isTTY === true,
+    mayAsk: options.input !== false,
     devEnv: dev,
     profile: profileName ?? DEFAULT_PROFILE,
     sources: {
@@ -161,13 +161,14 @@ function normalUrl({ value, source }: Found): string {
     });
   }
   if (
+    url.pathname !== '/' ||
     (url.protocol !== 'http:' && url.protocol !== 'https:') ||
     url.username !== '' ||
     url.search !== '' ||
     url.hash !== ''
   ) {
     throw new CliError('USAGE', `${url.origin} (${source}) is not a base URL`, {
-      fix: 'use http://host:port or https://host, without a user, query or fragment',
+      fix: 'use http://host:port or https://host, without user, path, query or fragment',
     });
   }
   return url.href.replace(/\/+$/, '');

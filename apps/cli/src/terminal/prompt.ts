@@ -7,8 +7,9 @@ import type { Io } from '../io.ts';
  * @throws CliError `AUTH_NEEDED` when there is no terminal to ask, `INTERRUPTED` on Ctrl-C
  */
 export async function askSecret(io: Io, question: string, howElse: string): Promise<string> {
-  const { stdin, stderr } = io;
-  if (stdin.isTTY !== true || stdin.setRawMode === undefined) {
+  const { stderr } = io;
+  const stdin = io.stdin.isTTY === true ? io.stdin : (io.openTerminal?.() ?? null);
+  if (stdin?.setRawMode === undefined) {
     throw new CliError(
       'AUTH_NEEDED',
       `${question.replace(/[:\s]+$/, '')} is needed, and there is no terminal to ask`,
@@ -38,8 +39,9 @@ export async function askSecret(io: Io, question: string, howElse: string): Prom
       stdin.on('data', onData);
     });
   } finally {
-    stdin.setRawMode(false);
-    stdin.pause();
+    stdin.setRawMode?.(false);
+    if (stdin === io.stdin) stdin.pause();
+    else stdin.destroy();
     stderr.write('\n');
   }
 }

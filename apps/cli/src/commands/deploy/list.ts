@@ -5,6 +5,7 @@ import { connect } from '../../gateway.ts';
 import { parseContainer } from '../../manifest/subject.ts';
 import { readFact } from '../../deploy/facts.ts';
 import { readAll } from '../../registry/read.ts';
+import { printable } from '../../terminal/style.ts';
 import { shortRef } from '../minicontainer/apply.ts';
 
 export function addList(group: Command, makeContext: ContextMaker): void {
@@ -52,7 +53,7 @@ export function addList(group: Command, makeContext: ContextMaker): void {
 }
 
 function toRow({ subject, state }: StateView): readonly [string, string, string, string] {
-  const text = (name: string): string => (typeof state[name] === 'string' ? state[name] : '');
+  const text = (name: string): string => (typeof state[name] === 'string' ? printable(state[name]) : '');
   return [
     subject,
     text('run_state') || 'none',

@@ -1,5 +1,5 @@
 import { blake3Hash, canonicalBytes, MAX_SPAN_BYTES } from '@logline/canon-sign';
-import { formatRef, formatTarget, parseSubject, type Target } from '@logline/contracts';
+import { formatRef, parseSubject } from '@logline/contracts';
 import type { LogLineSDK } from '@logline/sdk';
 import { type Command, Option } from 'commander';
 import { addCommand, type ContextMaker } from '../../command.ts';
@@ -55,7 +55,7 @@ export function addApply(group: Command, makeContext: ContextMaker): void {
       });
       const ref = refOf(subject, manifest, verdict?.payload);
       await (await context.state()).setLastApply(tenant, { subject, ref, at: receipt.receipt.ts });
-      const next = `logline deploy up --ref ${shortRef(ref)} --target ${targetOf(manifest)} --watch`;
+      const next = `logline deploy up --ref ${shortRef(ref)}${targetOf(manifest)} --watch`;
       const { style } = context.out;
       context.out.result(
         {
@@ -166,15 +166,14 @@ export function shortRef(ref: string): string {
   return ref.replace(/(@blake3:[0-9a-f]{12})[0-9a-f]+$/, '$1');
 }
 
+/** Where there is only one target it is named; of several, `deploy up` takes the one that a runner runs. */
 function targetOf(manifest: JsonObject): string {
   const deploy = manifest['deploy'];
   const targets = isObject(deploy) && Array.isArray(deploy['targets']) ? deploy['targets'] : [];
-  const first: unknown = targets[0];
-  if (!isObject(first) || typeof first['provider'] !== 'string') return 'docker';
-  const isOnlyOne =
-    targets.filter((target: unknown) => isObject(target) && target['provider'] === first['provider'])
-      .length === 1;
-  return isOnlyOne ? first['provider'] : formatTarget(first as Target); // checkManifest found it well formed
+  const [only]: readonly unknown[] = targets;
+  return targets.length === 1 && isObject(only) && typeof only['provider'] === 'string'
+    ? ` --target ${only['provider']}`
+    : '';
 }
 
 function ownerOf(manifest: JsonObject): string | undefined {

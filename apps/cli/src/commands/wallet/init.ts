@@ -30,9 +30,7 @@ export function addInit(group: Command, makeContext: ContextMaker): void {
       const key = newKey(io, options.key);
       await WalletFile.create(io, settings, await newPassphrase(io, settings), (empty) => addKey(empty, key));
       const next =
-        settings.tenant === undefined
-          ? 'logline tenant create <tenant>'
-          : `logline key add --wallet ${walletPath}`;
+        'logline tenant create <tenant>, or for a tenant that exists: logline key add --request key.json';
       out.result(
         { wallet: walletPath, kid: key.kid, pub: key.pub },
         [

@@ -58,7 +58,7 @@ export function addProve(group: Command, makeContext: ContextMaker): void {
       const next =
         intent === 'deploy.stop'
           ? `logline deploy stop ${subject}`
-          : `logline deploy up --ref ${shortRef(full ?? '')} --target docker --watch`;
+          : `logline deploy up --ref ${shortRef(full ?? '')} --watch`;
       const { receipt } = submitted;
       out.result(
         {

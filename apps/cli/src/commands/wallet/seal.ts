@@ -14,7 +14,7 @@ import { needTenant } from '../../config/settings.ts';
 import { type Context, needArg } from '../../context.ts';
 import { CliError } from '../../errors.ts';
 import { readInput, writePublic } from '../../files.ts';
-import { readJsonObject } from '../../json-file.ts';
+import { isObject, type JsonObject, readJsonObject } from '../../json-file.ts';
 import { manifestToEdit } from '../../manifest/default-file.ts';
 import { editManifest, withArtifact } from '../../manifest/edit.ts';
 import { sealedPath } from '../../manifest/load.ts';
@@ -90,14 +90,16 @@ export function addSeal(group: Command, makeContext: ContextMaker): void {
       );
       await writePublic(path, sealed);
       const artifact = { id, type: options.type, hash, enc: 'xchacha20' as const, size_bytes: sealed.length };
+      let provider = 'docker';
       if (manifestPath !== null) {
-        await editManifest(
+        const edited = await editManifest(
           manifestPath,
           async () => readJsonObject(await readInput(manifestPath), manifestPath),
           (manifest) => withArtifact(manifest, artifact),
         );
+        provider = firstProvider(edited) ?? provider;
       }
-      const next = `logline wallet grant ${id} --aud docker --env ${id
+      const next = `logline wallet grant ${id} --aud ${provider} --env ${id
         .toUpperCase()
         .replace(/[^A-Z0-9]+/g, '_')
         .replace(/^(SECRET_)+/, '')}`;
@@ -113,6 +115,13 @@ export function addSeal(group: Command, makeContext: ContextMaker): void {
       );
     },
   });
+}
+
+function firstProvider(manifest: JsonObject): string | undefined {
+  const deploy = manifest['deploy'];
+  const targets = isObject(deploy) && Array.isArray(deploy['targets']) ? deploy['targets'] : [];
+  const [first]: readonly unknown[] = targets;
+  return isObject(first) && typeof first['provider'] === 'string' ? first['provider'] : undefined;
 }
 
 async function readSecret(
