@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseAckReply } from '@logline/contracts';
@@ -80,6 +81,7 @@ await Promise.all(
 );
 const seconds = (performance.now() - startMs) / 1000;
 const used = process.cpuUsage(cpu);
+const backendUs = await backendCpuUs();
 latencies.sort((a, b) => a - b);
 console.log(
   JSON.stringify({
@@ -94,6 +96,7 @@ console.log(
     commitMsPerTurn: Number((bench.turns.commitMs / bench.turns.count).toFixed(2)),
     entriesPerTurn: Number((bench.turns.entries / bench.turns.count).toFixed(1)),
     cpuUsPerSpan: Math.round((used.user + used.system) / (envelopes * perEnvelope)),
+    backendCpuUsPerSpan: Math.round(backendUs / (envelopes * perEnvelope)),
     checked,
     rssMb: Math.round(process.memoryUsage.rss() / 1024 / 1024),
   }),
@@ -101,3 +104,16 @@ console.log(
 await bench.close();
 await world.close();
 process.exit(0);
+
+/** CPU time of the PostgreSQL process behind the append connection; 0 where there is no /proc. */
+async function backendCpuUs(): Promise<number> {
+  const { rows } = await world
+    .pool('ledger')
+    .query<{ pid: number }>(`SELECT pid FROM pg_stat_activity WHERE application_name = 'ledger append'`);
+  try {
+    const fields = readFileSync(`/proc/${rows[0]?.pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+    return (Number(fields[11]) + Number(fields[12])) * 10_000; // clock ticks of 10 ms
+  } catch {
+    return 0;
+  }
+}
