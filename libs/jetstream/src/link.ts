@@ -17,7 +17,7 @@ class Link {
 
   set isUp(isUp: boolean) {
     this.#isUp = isUp;
-    for (const tell of [...this.#onChange]) tell();
+    for (const tell of this.#onChange) tell();
   }
 
   /** Called on each change until the returned function is. */

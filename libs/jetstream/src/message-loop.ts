@@ -143,7 +143,7 @@ export class MessageLoop {
     if (this.#state !== 'running') return;
     this.#state = 'stopping';
     const drained = this.#puller?.drain();
-    for (const wake of [...this.#wakeRetries]) wake();
+    for (const wake of this.#wakeRetries) wake();
     const waiting = this.#queue;
     this.#queue = [];
     for (const message of waiting) {
@@ -151,7 +151,7 @@ export class MessageLoop {
       if (rest === 'release') message.nak(0);
     }
     await drained;
-    while (this.#running.size > 0) await Promise.allSettled([...this.#running]);
+    while (this.#running.size > 0) await Promise.allSettled(this.#running);
     await this.#restoring;
     clearInterval(this.#heartbeat);
     this.#held.clear();
@@ -207,7 +207,7 @@ export class MessageLoop {
   async #restore(restoreOrder: () => Promise<unknown>): Promise<void> {
     const { nc } = this.#options;
     this.#log.info({ stream: this.stream, consumer: this.consumer }, 'reading again behind what is settled');
-    while (this.#running.size > 0) await Promise.allSettled([...this.#running]);
+    while (this.#running.size > 0) await Promise.allSettled(this.#running);
     for (let attempt = 1; !this.#isStopping(); attempt++) {
       try {
         await nc.flush();

@@ -7,10 +7,10 @@ import { keepStreams, migrateStreams } from './migrate-streams.ts';
  * server comes back (one machine). Reads LOGLINE_MIGRATOR_NATS_URL, …_NATS_USER (default migrator), …_NATS_PASSWORD_FILE, …_REPLICAS (default 1).
  */
 const { env } = process;
-const url = env['LOGLINE_MIGRATOR_NATS_URL'];
-const passwordFile = env['LOGLINE_MIGRATOR_NATS_PASSWORD_FILE'];
-const replicas = Number(env['LOGLINE_MIGRATOR_REPLICAS'] ?? '1');
-if (url === undefined || passwordFile === undefined || ![1, 3, 5].includes(replicas)) {
+const url = env['LOGLINE_MIGRATOR_NATS_URL'] ?? '';
+const passwordFile = env['LOGLINE_MIGRATOR_NATS_PASSWORD_FILE'] ?? '';
+const replicas = Number(env['LOGLINE_MIGRATOR_REPLICAS'] || '1');
+if (url === '' || passwordFile === '' || ![1, 3, 5].includes(replicas)) {
   console.error(
     'set LOGLINE_MIGRATOR_NATS_URL, LOGLINE_MIGRATOR_NATS_PASSWORD_FILE and, if not 1, LOGLINE_MIGRATOR_REPLICAS to 3 or 5',
   );

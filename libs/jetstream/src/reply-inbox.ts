@@ -78,7 +78,7 @@ export class ExpectedAcks {
   take(position: number, ack: Ack): void {
     if (position >= this.#acks.length || this.#acks[position] !== undefined) return;
     this.#acks[position] = ack;
-    for (const { isDone, wake } of [...this.#waiters]) if (isDone()) wake();
+    for (const { isDone, wake } of this.#waiters) if (isDone()) wake();
   }
 
   /** Whether the first `upTo` positions have their acks; all of them by default. */
@@ -106,7 +106,7 @@ export class ExpectedAcks {
 
   close(): void {
     this.#isClosed = true;
-    for (const { wake } of [...this.#waiters]) wake();
+    for (const { wake } of this.#waiters) wake();
     this.#onClose();
   }
 }

@@ -84,6 +84,7 @@ describe('followFacts', () => {
       onFatal: neverFatal,
     });
     await following.caughtUp;
+    expect(following.sequence()).toBe(999_999);
   });
 
   it('starts behind a position', async () => {

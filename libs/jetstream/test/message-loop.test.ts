@@ -282,6 +282,7 @@ describe('a batch handler', () => {
 describe('a reader of facts', () => {
   it('parks what it cannot handle, with the reason, and goes on', async () => {
     await nc.request('fact.run_state.running.acme.web', 'garbage', {
+      timeout: 5_000,
       headers: headersOf([
         ['traceparent', `00-${'e'.repeat(32)}-1-01`],
         ['Nats-Msg-Id', 'acme:1'],

@@ -20,10 +20,10 @@ const PATHS = SECRETS.flatMap((name) =>
   ['', '*.', '*.*.', '*.*.*.'].map((depth) => `${depth}${bracket(name)}`.replace('.[', '[')),
 );
 
-/** JSON lines on standard output, one object each, with the service's name. */
+/** JSON lines on standard output, one object each, with the service's name. Written at once: the last line before the end is the one that counts. */
 export function createLog(
   options: { readonly name: string; readonly level: LogLevel },
-  destination?: DestinationStream,
+  destination: DestinationStream = pino.destination({ fd: 1, sync: true }),
 ): Log {
   return pino(
     {
@@ -35,7 +35,7 @@ export function createLog(
       redact: { paths: PATHS, censor: '[secret]' },
       serializers: { err: toLoggable },
     },
-    ...(destination === undefined ? [] : [destination]),
+    destination,
   );
 }
 

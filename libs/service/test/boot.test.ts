@@ -50,11 +50,11 @@ function start(env: Record<string, string>): Service {
     stderr: '',
     exited: new Promise((resolve) => child.on('exit', (code) => resolve(code))),
     url: () =>
-      eventually(
-        () =>
-          lines.find(({ msg }) => msg === 'ready')?.url ??
-          expect.unreachable(`not ready: ${service.stderr}${JSON.stringify(lines)}`),
-      ),
+      eventually(() => {
+        const url = lines.find(({ msg }) => msg === 'ready')?.url;
+        if (url === undefined) throw new Error(`not ready: ${service.stderr}${JSON.stringify(lines)}`);
+        return url;
+      }),
   };
   child.stderr.on('data', (data: Buffer) => void (service.stderr += data.toString()));
   services.push(service);

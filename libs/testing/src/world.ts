@@ -15,6 +15,8 @@ export type WorldOptions = {
   readonly name: string;
   /** A database of its own with all roles and schemas; no tables: those are the service's migrations. Default true. */
   readonly postgres?: boolean;
+  /** Whether memory streams are made again after a restart of the server, as beside a real one. Default true. */
+  readonly keepsStreams?: boolean;
   /** Runners with a NATS user and a consumer. */
   readonly runners?: readonly TestRunner[];
 };
@@ -58,7 +60,12 @@ export type World = {
   close(): Promise<void>;
 };
 
-export async function startWorld({ name, postgres = true, runners = [] }: WorldOptions): Promise<World> {
+export async function startWorld({
+  name,
+  postgres = true,
+  keepsStreams = true,
+  runners = [],
+}: WorldOptions): Promise<World> {
   const dir = mkdtempSync(join(tmpdir(), `logline-${name}-`));
   const closers: (() => Promise<void>)[] = [];
   const close = async (): Promise<void> => {
@@ -74,6 +81,7 @@ export async function startWorld({ name, postgres = true, runners = [] }: WorldO
     const streams = keepStreams(migrator, consoleLog);
     closers.push(async () => streams.stop());
     await streams.ready;
+    if (!keepsStreams) streams.stop();
     for (const { tenant, runner } of runners) await provisionRunner(migrator, tenant, runner);
     const database = postgres ? await openDatabase(closers) : undefined;
     const { postgresUrl, pool } = database === undefined ? noDatabase : pools(database.urls, name, closers);
