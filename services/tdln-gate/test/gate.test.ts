@@ -14,6 +14,9 @@ import {
 import { Publisher } from '@logline/jetstream';
 import {
   applySpan,
+  buildService,
+  startService,
+  type ServiceProcess,
   deploySpan,
   eventually,
   keyAddSpan,
@@ -33,8 +36,9 @@ import {
 import type { NatsConnection } from '@nats-io/nats-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Sender } from './gateway-side.ts';
-import { buildService, startService, type Env, type ServiceProcess } from './service-process.ts';
 import { StandInLedger } from './stand-in-ledger.ts';
+
+type Env = Readonly<Record<string, string>>;
 
 const RUNNER_USER = 'runner_acme_home';
 
