@@ -267,7 +267,7 @@ describe('artifacts', () => {
     expect([one.status, two.status]).toEqual([200, 200]);
     expect(one.json()).toEqual({ hash: blake3Hash(bytes), size_bytes: bytes.length });
     const back = await world.call(target);
-    expect(Buffer.from(back.text, 'latin1').equals(bytes)).toBe(true);
+    expect(back.bytes.equals(bytes)).toBe(true);
     const head = await world.call(target, { method: 'HEAD' });
     expect([head.status, head.text, head.headers.get('content-length')]).toEqual([200, '', '100000']);
   });

@@ -40,6 +40,7 @@ export type GatewayWorld = {
 export type Reply = {
   readonly status: number;
   readonly headers: Headers;
+  readonly bytes: Buffer;
   readonly text: string;
   json(): any; // whatever the test expects
 };
@@ -161,15 +162,17 @@ async function call(base: string, target: string, options: CallOptions = {}): Pr
         response.on('data', (chunk: Buffer) => chunks.push(chunk));
         response.on('error', reject);
         response.on('end', () => {
-          const text = Buffer.concat(chunks).toString('latin1');
+          const bytes = Buffer.concat(chunks);
+          const text = bytes.toString('utf8');
           const headers = new Headers();
           for (let i = 0; i < response.rawHeaders.length; i += 2)
             headers.append(response.rawHeaders[i] ?? '', response.rawHeaders[i + 1] ?? '');
           resolve({
             status: response.statusCode ?? 0,
             headers,
+            bytes,
             text,
-            json: () => JSON.parse(Buffer.from(text, 'latin1').toString('utf8')),
+            json: () => JSON.parse(text),
           });
         });
       },
