@@ -9,7 +9,9 @@ const isQuick = args.has('--quick');
 const isJson = args.has('--json');
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
-say(`${availableParallelism()} cores, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.versions.node}${isQuick ? ', quick' : ''}`);
+say(
+  `${availableParallelism()} cores, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.versions.node}${isQuick ? ', quick' : ''}`,
+);
 const ed25519 = await measureEd25519();
 say(`Ed25519 verify: ${ed25519}/s on one core`);
 const cli = await measureCliStart(isQuick ? 10 : 30);
@@ -18,7 +20,12 @@ const system = await measureSystem({ isQuick, say });
 
 const document = {
   limits: { ed25519_verify_per_s: ed25519 },
-  results: { cli_start_ratio: round(cli.commandMs / cli.nodeMs), cli_start_ms: round(cli.commandMs), node_start_ms: round(cli.nodeMs), ...system },
+  results: {
+    cli_start_ratio: round(cli.commandMs / cli.nodeMs),
+    cli_start_ms: round(cli.commandMs),
+    node_start_ms: round(cli.nodeMs),
+    ...system,
+  },
 };
 if (isJson) process.stdout.write(`${JSON.stringify(document)}\n`);
 else console.table({ ...document.limits, ...document.results });

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -12,6 +12,7 @@ type SystemOptions = { readonly isQuick: boolean; readonly say: (line: string) =
 /** Figures of the whole system as `npm start` runs it, in a folder of its own. */
 export async function measureSystem({ isQuick, say }: SystemOptions): Promise<Record<string, number>> {
   const home = await mkdtemp(join(tmpdir(), 'logline-bench-'));
+  await chmod(home, 0o755);
   try {
     say('first start (makes the database and the tenant) …');
     const cold = await timeStart(home);
@@ -25,7 +26,9 @@ export async function measureSystem({ isQuick, say }: SystemOptions): Promise<Re
     const startWarmS = warm.toSorted((a, b) => a - b)[Math.floor(warm.length / 2)] ?? Number.NaN;
     say(`warm start: ${startWarmS.toFixed(2)} s`);
     const load = await measureAppend(home, isQuick ? 5 : 20);
-    say(`${load.receipts_per_s} receipts/s, one span a request, 64 in flight; p50 ${load.append_p50_ms} ms, p99 ${load.append_p99_ms} ms`);
+    say(
+      `${load.receipts_per_s} receipts/s, one span a request, 64 in flight; p50 ${load.append_p50_ms} ms, p99 ${load.append_p99_ms} ms`,
+    );
     return { start_first_s: round(cold), start_warm_s: round(startWarmS), ...load };
   } finally {
     await runLocal(home, ['stop']);

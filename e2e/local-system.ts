@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -22,10 +22,15 @@ export type Env = {
   readonly natsUrl: string;
   readonly postgresUrl: string;
   readonly logKey: string;
+  readonly engine: { readonly kind: string; readonly socketPath: string };
   readonly processes: Readonly<Record<string, number>>;
 };
 
-export type CommandResult = { readonly code: number | null; readonly stdout: string; readonly stderr: string };
+export type CommandResult = {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+};
 
 /** The whole system as `npm start` runs it, in a folder of its own, driven through its doors only. */
 export class LocalSystem {
@@ -37,7 +42,10 @@ export class LocalSystem {
 
   static async start(): Promise<LocalSystem> {
     if (!existsSync(LOCAL)) throw new Error('not compiled: run npm run build, or npm test, which does');
-    const system = new LocalSystem(await mkdtemp(join(tmpdir(), 'logline-e2e-')));
+    const home = await mkdtemp(join(tmpdir(), 'logline-e2e-'));
+    // as root, PostgreSQL runs as another user and must be able to pass through
+    await chmod(home, 0o755);
+    const system = new LocalSystem(home);
     await system.local(['start', '--detach', '--no-job']);
     return system;
   }
@@ -55,21 +63,34 @@ export class LocalSystem {
   /** Runs apps/local. @throws when it fails, with what it printed */
   async local(args: readonly string[]): Promise<CommandResult> {
     const result = await runNode([LOCAL, ...args], { cwd: this.home, env: { LOGLINE_HOME: this.home } });
-    if (result.code !== 0) throw new Error(`apps/local ${args.join(' ')} ended with ${result.code}:\n${result.stdout}\n${result.stderr}`);
+    if (result.code !== 0)
+      throw new Error(
+        `apps/local ${args.join(' ')} ended with ${result.code}:\n${result.stdout}\n${result.stderr}`,
+      );
     return result;
   }
 
   /** Runs the `logline` command as somebody in this folder would. */
-  async logline(args: readonly string[], options: { stdin?: string; cwd?: string; env?: Record<string, string> } = {}): Promise<CommandResult> {
+  async logline(
+    args: readonly string[],
+    options: { stdin?: string; cwd?: string; env?: Record<string, string> } = {},
+  ): Promise<CommandResult> {
     return runNode([LOGLINE, ...args], {
       cwd: options.cwd ?? this.home,
-      env: { LOGLINE_STATE_DIR: join(this.home, 'state'), LOGLINE_CONFIG_DIR: join(this.home, 'config'), ...options.env },
+      env: {
+        LOGLINE_STATE_DIR: join(this.home, 'state'),
+        LOGLINE_CONFIG_DIR: join(this.home, 'config'),
+        ...options.env,
+      },
       ...(options.stdin === undefined ? {} : { stdin: options.stdin }),
     });
   }
 
   /** As `logline … --json`, which must succeed: its document. */
-  async loglineJson(args: readonly string[], options: Parameters<LocalSystem['logline']>[1] = {}): Promise<Record<string, unknown>> {
+  async loglineJson(
+    args: readonly string[],
+    options: Parameters<LocalSystem['logline']>[1] = {},
+  ): Promise<Record<string, unknown>> {
     const { code, stdout, stderr } = await this.logline([...args, '--json'], options);
     if (code !== 0) throw new Error(`logline ${args.join(' ')} ended with ${code}:\n${stdout}\n${stderr}`);
     return JSON.parse(stdout);
@@ -78,7 +99,10 @@ export class LocalSystem {
   /** The tenant's root key, out of its wallet. */
   async signer(): Promise<LocalSigner> {
     const { walletFile, passphraseFile } = await this.env();
-    const wallet = unlockWallet(await readFile(walletFile), (await readFile(passphraseFile, 'utf8')).trimEnd());
+    const wallet = unlockWallet(
+      await readFile(walletFile),
+      (await readFile(passphraseFile, 'utf8')).trimEnd(),
+    );
     const [key] = wallet.keys;
     if (key === undefined) throw new Error('the wallet has no key');
     return signerFromSeed(key.kid, parseHex(key.seed, 32));
@@ -102,7 +126,11 @@ export class LocalSystem {
 }
 
 /** Waits for a condition, looking a few times a second. @throws when it does not come about in time */
-export async function until(condition: () => Promise<boolean> | boolean, what: string, withinMs = 60_000): Promise<void> {
+export async function until(
+  condition: () => Promise<boolean> | boolean,
+  what: string,
+  withinMs = 60_000,
+): Promise<void> {
   const deadline = Date.now() + withinMs;
   while (!(await condition())) {
     if (Date.now() > deadline) throw new Error(`did not come about within ${withinMs} ms: ${what}`);
@@ -110,7 +138,10 @@ export async function until(condition: () => Promise<boolean> | boolean, what: s
   }
 }
 
-function runNode(args: readonly string[], options: { cwd: string; env: Record<string, string>; stdin?: string }): Promise<CommandResult> {
+function runNode(
+  args: readonly string[],
+  options: { cwd: string; env: Record<string, string>; stdin?: string },
+): Promise<CommandResult> {
   const child: ChildProcess = spawn(process.execPath, [...args], {
     cwd: options.cwd,
     env: { ...cleanEnv(), ...options.env },
@@ -129,5 +160,7 @@ function runNode(args: readonly string[], options: { cwd: string; env: Record<st
 
 /** Nothing of the test runner's own world, nor of the person's who runs it. */
 function cleanEnv(): NodeJS.ProcessEnv {
-  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(LOGLINE_|VITEST|NODE_ENV|NODE_OPTIONS)/.test(name)));
+  return Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !/^(LOGLINE_|VITEST|NODE_ENV|NODE_OPTIONS)/.test(name)),
+  );
 }

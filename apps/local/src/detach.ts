@@ -10,6 +10,7 @@ const MAIN = fileURLToPath(new URL('./main.js', import.meta.url));
 
 /** Starts the same thing as a process of its own, and returns when that one is ready. What it prints goes to a log. */
 export async function detach(layout: Layout, options: Options, reporter: Reporter): Promise<number> {
+  await mkdir(layout.dev, { recursive: true, mode: 0o711 });
   await mkdir(layout.logs, { recursive: true, mode: 0o700 });
   const logFile = join(layout.logs, 'start.log');
   const log = await open(logFile, 'w', 0o600);

@@ -13,6 +13,8 @@ export type EnvFile = {
   readonly natsUrl: string;
   readonly postgresUrl: string;
   readonly logKey: string;
+  /** The container engine the runner drives; absent where there is none. */
+  readonly engine?: { readonly kind: string; readonly socketPath: string };
   readonly processes: Readonly<Record<string, number>>;
 };
 

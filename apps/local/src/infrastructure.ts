@@ -51,7 +51,12 @@ export async function startInfrastructure(options: InfrastructureOptions): Promi
     name: 'migrator',
   });
   const quiet = (): void => undefined;
-  const log = { debug: quiet, info: quiet, warn: quiet, error: (_fields: object, message: string) => options.report(message) };
+  const log = {
+    debug: quiet,
+    info: quiet,
+    warn: quiet,
+    error: (_fields: object, message: string) => options.report(message),
+  };
   const streams = keepStreams(connection, log);
   await streams.ready;
   await provisionRunner(connection, options.runner.tenant, options.runner.name);

@@ -96,6 +96,7 @@ export async function startInstallation(options: InstallationOptions): Promise<I
     const found = await looking;
     if ('kind' in found) {
       engine = found;
+      env = { ...env, engine: { kind: found.kind, socketPath: found.socketPath } };
       await registerRunner({ tenant: TENANT, runner: RUNNER, provider: found.kind }, commands, secrets);
       const runner = runnerSpec({
         ...around,

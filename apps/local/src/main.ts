@@ -30,7 +30,9 @@ async function main(): Promise<number> {
 
 /** Starts everything, does the main job, and stays until it is told to end (or ends at once with `--once`). */
 async function supervise(layout: Layout, options: Options, reporter: Reporter): Promise<number> {
-  for (const dir of [layout.dev, layout.logs, layout.job]) await mkdir(dir, { recursive: true, mode: 0o700 });
+  // root's PostgreSQL runs as another user, who must be able to pass through to its own data
+  await mkdir(layout.dev, { recursive: true, mode: 0o711 });
+  for (const dir of [layout.logs, layout.job]) await mkdir(dir, { recursive: true, mode: 0o700 });
   const ended = endSignal();
   const starting = startInstallation({
     layout,
