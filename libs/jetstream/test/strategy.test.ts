@@ -120,10 +120,12 @@ describe('JetStreamStrategy', () => {
       await nc.request('submit.client', garbage);
     await eventually(() => expect(statusOf('gate')?.terminated).toBe(before + 5));
     expect(seen.submitted).toEqual([]);
-    const { state } = (await callApi(nc, `STREAM.INFO.${STREAMS.submit}`, undefined)) as {
-      state: { messages: number };
-    };
-    expect(state.messages).toBe(0);
+    await eventually(async () => {
+      const { state } = (await callApi(nc, `STREAM.INFO.${STREAMS.submit}`, undefined)) as {
+        state: { messages: number };
+      };
+      expect(state.messages).toBe(0);
+    });
   });
 
   it('starts handlers in stream order through all of Nest', async () => {
