@@ -6,7 +6,7 @@ import { parseAnswer } from './api.ts';
 import { parseStored, Publisher, toHeaders, type HeaderPair } from './publisher.ts';
 
 /** Up to here one by one is faster: a small batch is staged on disk first (facts/jetstream §2). */
-const MOST_ONE_BY_ONE = 16;
+const MOST_ONE_BY_ONE = 32;
 /** Limit of the server. */
 const MOST_IN_BATCH = 1000;
 const MOST_BATCH_BYTES = 8 * 1024 * 1024;

@@ -162,7 +162,7 @@ describe('publishFacts', () => {
   });
   it('keeps the code of a batch that is refused', async () => {
     await publishFacts(ledger, range('codes', 0, 1));
-    await expect(publishBatch(ledger, range('codes', 0, 20))).rejects.toMatchObject({
+    await expect(publishBatch(ledger, range('codes', 0, 40))).rejects.toMatchObject({
       code: 'DUPLICATE',
       apiCode: 10201,
     });
@@ -180,7 +180,7 @@ describe('publishFacts', () => {
   it('refuses facts from anybody but the ledger', async () => {
     const gate = await world.connect('tdln-gate');
     await expect(publishFacts(gate, range('spoof', 0, 1))).rejects.toMatchObject({ code: 'FORBIDDEN' });
-    await expect(publishFacts(gate, range('spoof', 0, 20))).rejects.toMatchObject({ code: 'FORBIDDEN' });
+    await expect(publishFacts(gate, range('spoof', 0, 40))).rejects.toMatchObject({ code: 'FORBIDDEN' });
     expect(await indexesOf('spoof')).toEqual([]);
   });
 });
