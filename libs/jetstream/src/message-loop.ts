@@ -52,7 +52,7 @@ export type LoopCounts = {
   repeated: number;
 };
 
-/** Messages fetched ahead in the modes that handle one thing at a time. */
+/** Messages fetched ahead in the modes that handle one thing at a time; of a batch, as many as another one. */
 const AHEAD = 64;
 /** An error nobody has classified is retried this often before the message counts as rejected. */
 const UNKNOWN_ATTEMPTS = 5;
@@ -98,7 +98,7 @@ export class MessageLoop {
     this.#limit =
       options.how.mode === 'concurrent'
         ? options.how.limit
-        : Math.max(AHEAD, options.how.mode === 'batch' ? options.how.limit : 0);
+        : Math.max(AHEAD, options.how.mode === 'batch' ? 2 * options.how.limit : 0);
   }
 
   get inFlight(): number {
