@@ -1,5 +1,7 @@
 import type Type from 'typebox';
 import { Compile } from 'typebox/compile';
+import { Settings } from 'typebox/system';
+import { formOf } from './lexical.ts';
 
 /** One fault of a value against its schema. */
 export type SchemaFault = {
@@ -8,6 +10,8 @@ export type SchemaFault = {
   readonly message: string;
   /** A required property that is not there; the pointer names it. */
   readonly isMissing: boolean;
+  /** What would be good there, in words of no language: `"active" | "revoked"`, `blake3:<64 hex>`, `string`. Absent where that says too little. */
+  readonly expected?: string;
 };
 
 export type Checker<T> = {
@@ -17,6 +21,8 @@ export type Checker<T> = {
 };
 
 const MOST_FAULTS = 32;
+// the engine stops at 8 by itself, and tells each alternative of a union as one
+Settings.Set({ maxErrors: 4 * MOST_FAULTS });
 
 /** The compiled validator of a schema. Compiling costs a millisecond or so: do it once, at module load. */
 export function checkerOf<S extends Type.TSchema>(schema: S): Checker<Type.Static<S>> {
@@ -37,28 +43,65 @@ type EngineError = {
 };
 
 function toFaults(errors: readonly EngineError[]): SchemaFault[] {
+  const choices = choicesOf(errors);
   const faults = errors.flatMap((error): SchemaFault[] => {
+    const { keyword, instancePath: pointer, message } = error;
     const names = propertyNames(error);
-    switch (error.keyword) {
+    switch (keyword) {
       case 'required':
         return names.map((name) => ({
-          pointer: `${error.instancePath}/${name}`,
+          pointer: `${pointer}/${name}`,
           message: 'is required',
           isMissing: true,
         }));
       case 'additionalProperties':
         return names.map((name) => ({
-          pointer: `${error.instancePath}/${name}`,
+          pointer: `${pointer}/${name}`,
           message: 'is not a known field',
           isMissing: false,
         }));
       case 'boolean':
         return []; // the engine's second way of saying additionalProperties
-      default:
-        return [{ pointer: error.instancePath, message: error.message, isMissing: false }];
+      case 'const':
+        return []; // said once for all constants of a place, below
+      case 'anyOf':
+        return choices.has(pointer) ? [] : [{ pointer, message, isMissing: false }];
+      default: {
+        const expected = expectedOf(error);
+        if (expected === undefined) return [{ pointer, message, isMissing: false }];
+        return [{ pointer, message: `must be ${expected}`, isMissing: false, expected }];
+      }
     }
   });
+  for (const [pointer, expected] of choices)
+    faults.push({ pointer, message: `must be ${expected}`, isMissing: false, expected });
   return faults.slice(0, MOST_FAULTS);
+}
+
+/** Places where one of some constants belongs, with all of them. */
+function choicesOf(errors: readonly EngineError[]): ReadonlyMap<string, string> {
+  const choices = new Map<string, string>();
+  for (const { keyword, instancePath, params } of errors) {
+    if (keyword !== 'const') continue;
+    const { allowedValue } = Object(params) as { allowedValue?: unknown }; // what the engine gives with this keyword
+    const before = choices.get(instancePath);
+    choices.set(instancePath, `${before === undefined ? '' : `${before} | `}${JSON.stringify(allowedValue)}`);
+  }
+  return choices;
+}
+
+function expectedOf({ keyword, params }: EngineError): string | undefined {
+  const { type, pattern, allowedValues } = Object(params) as {
+    type?: unknown;
+    pattern?: unknown;
+    allowedValues?: unknown;
+  }; // as above
+  if (keyword === 'type' && typeof type === 'string') return type;
+  if (keyword === 'pattern' && (typeof pattern === 'string' || pattern instanceof RegExp))
+    return formOf(String(pattern));
+  if (keyword === 'enum' && Array.isArray(allowedValues))
+    return allowedValues.map((value) => JSON.stringify(value)).join(' | ');
+  return undefined;
 }
 
 function propertyNames({ params }: EngineError): readonly string[] {

@@ -46,6 +46,31 @@ export const Signature = Type.Object(
 /** Numbers that count things in JSON: exact up to 2^53 − 1. */
 export const Count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
 
+const FORMS: ReadonlyMap<string, string> = new Map(
+  (
+    [
+      [Name, '[a-z0-9-]{1,63}'],
+      [Id, '[A-Za-z0-9._-]{1,64}'],
+      [SpanId, 'urn:span:<uuid v7>'],
+      [SubjectUrn, 'urn:minicontainer:<tenant>/<name>'],
+      [Ref, 'mc:<tenant>/<name>@blake3:<64 hex>'],
+      [Hash, 'blake3:<64 hex>'],
+      [PublicKeyHex, '<64 hex>'],
+      [SignatureBase64, '<88 base64>'],
+      [GrantSignature, 'ed25519:<88 base64>'],
+      [Base64, '<base64>'],
+      [Instant, 'YYYY-MM-DDTHH:MM:SS.sssZ'],
+      [Duration, 'PnD | PTnHnMnS'],
+      [Scope, '<family>:<what> | <family>:* | *'],
+    ] as const
+  ).map(([schema, form]) => ['pattern' in schema ? String(schema.pattern) : '', form]),
+);
+
+/** How people write what a pattern takes: one of the forms above, else the pattern itself. */
+export function formOf(pattern: string): string {
+  return FORMS.get(pattern) ?? pattern;
+}
+
 const DURATION = /^P(?:(\d+)D|T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)$/;
 
 /** Milliseconds of a `Duration`; null when the text is not one (`P`, `PT` and months included). */

@@ -27,6 +27,7 @@ describe('the faults', () => {
         "env_credential": "422_SCHEMA_INVALID missing",
         "env_grant_unknown": "422_SCHEMA_INVALID wrong",
         "exp_past": "422_SCHEMA_INVALID wrong",
+        "field_form": "422_SCHEMA_INVALID wrong",
         "field_missing": "422_SCHEMA_INVALID missing",
         "field_unknown": "422_SCHEMA_INVALID wrong",
         "field_wrong": "422_SCHEMA_INVALID wrong",

@@ -54,6 +54,12 @@ export const FAULTS = {
     message: '{at} {why}',
     fix: { en: 'correct {at}: it {why}', 'pt-BR': 'corrija {at}: {why}' },
   },
+  field_form: {
+    code: '422_SCHEMA_INVALID',
+    kind: 'wrong',
+    message: '{at} must be {expected}',
+    fix: { en: 'write {at} as {expected}', 'pt-BR': 'escreva {at} como {expected}' },
+  },
   field_unknown: {
     code: '422_SCHEMA_INVALID',
     kind: 'wrong',

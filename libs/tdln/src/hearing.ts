@@ -1,6 +1,9 @@
 import type { Fault } from './fault.ts';
 import type { Knowledge } from './knowledge.ts';
 
+/** A wallet's clock may be this far ahead of ours. */
+export const AHEAD_MS: number = 2 * 60_000;
+
 /**
  * One span being judged: what was looked at, what is wrong, and until when a yes holds. Rules ask it for keys they rest on
  * before they look, so that a no is answered only while what it rests on is still so.
@@ -9,12 +12,15 @@ export class Hearing {
   readonly knowledge: Knowledge;
   /** Log time as far as it is known; for a logged fact, its own. */
   readonly nowMs: number;
+  /** How far ahead of `nowMs` a wallet's clock may be. */
+  readonly aheadMs: number;
   readonly #reads = new Set<string>();
   readonly #faults: Fault[] = [];
   #validUntilMs = Number.POSITIVE_INFINITY;
 
-  constructor(knowledge: Knowledge, nowMs: number) {
+  constructor(knowledge: Knowledge, nowMs: number, aheadMs: number = AHEAD_MS) {
     this.knowledge = knowledge;
+    this.aheadMs = aheadMs;
     // log time never runs backwards, so nothing is judged at a time before the last fact
     this.nowMs = Math.max(nowMs, knowledge.timeMs);
   }

@@ -1,15 +1,12 @@
 import { hasScope, MAX_PROOF_MS, parseInstant, type Proof } from '@logline/contracts';
 import { faultOf, type Fault } from './fault.ts';
-import { Hearing } from './hearing.ts';
+import { AHEAD_MS, Hearing } from './hearing.ts';
 import { kidKey, proofKey, refKey } from './keys.ts';
 import { appliedManifest, type Knowledge } from './knowledge.ts';
 import { fullRef } from './short-ref.ts';
 import { subjectOf } from './form.ts';
 import { isSignedBy } from './signature.ts';
 import { keyFault } from './signer.ts';
-
-/** A wallet's clock may be this far ahead. */
-const FARTHEST_AHEAD_MS = 2 * 60_000;
 
 /** What of a proof shows by itself: times, tenant, subject, and the ref it must name (protocol §9). `at` is where it stands. */
 export function proofFormFaults(proof: Proof, tenant: string, subject: string, at: string): readonly Fault[] {
@@ -59,9 +56,15 @@ export type ProofVerdict = {
  * runner comes to the same one by itself.
  *
  * @param nowMs - log time of the verdict, or the present
+ * @param aheadMs - how far a wallet's clock may be ahead of that
  */
-export function verifyProof(proof: Proof, knowledge: Knowledge, nowMs: number): ProofVerdict {
-  const hearing = new Hearing(knowledge, nowMs);
+export function verifyProof(
+  proof: Proof,
+  knowledge: Knowledge,
+  nowMs: number,
+  aheadMs: number = AHEAD_MS,
+): ProofVerdict {
+  const hearing = new Hearing(knowledge, nowMs, aheadMs);
   const at = '/payload/proof';
   hearing.refuse(...proofFormFaults(proof, knowledge.tenant, proof.subject, at));
   checkProofKey(hearing, proof, at);
@@ -101,6 +104,6 @@ function checkProofTimes(hearing: Hearing, { iat, exp, intent, subject }: Proof,
   const expMs = parseInstant(exp);
   if (iatMs === null || expMs === null) return; // said as a fault of form
   if (hearing.nowMs > expMs) hearing.refuse(faultOf('proof_expired', `${at}/exp`, { exp, intent, subject }));
-  if (iatMs > hearing.nowMs + FARTHEST_AHEAD_MS) hearing.refuse(faultOf('proof_ahead', `${at}/iat`, { iat }));
+  if (iatMs > hearing.nowMs + hearing.aheadMs) hearing.refuse(faultOf('proof_ahead', `${at}/iat`, { iat }));
   hearing.until(expMs);
 }

@@ -126,6 +126,7 @@ export function judgeRegistry(hearing: Hearing, statement: RegistryStatement): v
     case 'registry.key.revoke':
       return checkRevocation(hearing, statement.payload);
     case 'registry.apikey.create':
+      checkNewHash(hearing, statement.payload.hash);
       hearing.read(tokenKey(statement.payload.token_id));
       if (hearing.knowledge.tokens.has(statement.payload.token_id)) {
         hearing.refuse(
@@ -175,6 +176,18 @@ function checkNewKey(hearing: Hearing, { kid, pub }: { readonly kid: string; rea
   }
 }
 
+/** Two tokens of one secret would be one caller under two names. */
+function checkNewHash(hearing: Hearing, hash: string): void {
+  hearing.read(REGISTRY_KEY);
+  for (const token of hearing.knowledge.tokens.values()) {
+    if (token.hash === hash) {
+      return hearing.refuse(
+        faultOf('id_taken', '/payload/hash', { what: 'the API token', id: token.tokenId }),
+      );
+    }
+  }
+}
+
 function checkNewRunner(hearing: Hearing, payload: RunnerAdd): void {
   checkNewKey(hearing, payload);
   hearing.read(runnerKey(payload.runner));
@@ -186,7 +199,9 @@ function checkNewRunner(hearing: Hearing, payload: RunnerAdd): void {
 
 function checkFuture(hearing: Hearing, at: string, exp: string | undefined): void {
   const expMs = exp === undefined ? null : parseInstant(exp);
-  if (expMs !== null && expMs <= hearing.nowMs) hearing.refuse(faultOf('exp_past', at, {}));
+  if (expMs === null) return;
+  if (expMs <= hearing.nowMs) hearing.refuse(faultOf('exp_past', at, {}));
+  hearing.until(expMs - 1);
 }
 
 function checkRevocation(hearing: Hearing, { kid, reason }: KeyRevoke): void {

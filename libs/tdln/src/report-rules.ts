@@ -131,13 +131,20 @@ function checkOrder(
   const entry =
     record.ref === null ? null : appliedManifest(hearing.knowledge, statement.span.subject, record.ref);
   const isTooEarly = DEPLOY_STEPS.indexOf(record.step) < DEPLOY_STEPS.indexOf(earliestStep(statement, entry));
-  // what runs has not failed to deploy: its end is a run_state
-  const isTooLate = statement.intent === 'deploy.failed' && record.step === 'running';
+  // what runs has not failed to deploy: its end is a run_state, unless nobody is left who could tell it
+  const isTooLate =
+    statement.intent === 'deploy.failed' && record.step === 'running' && hasRunner(hearing, record);
   const isOfStop =
     record.action === 'stop' && statement.intent !== 'deploy.failed' && statement.intent !== 'deploy.applied';
   if (isTooEarly || isTooLate || isOfStop) {
     hearing.refuse(faultOf('step_out_of_order', '/intent', { intent: statement.intent, step: record.step }));
   }
+}
+
+function hasRunner(hearing: Hearing, { runner }: DeployRecord): boolean {
+  if (runner === null) return false;
+  hearing.read(runnerKey(runner));
+  return hearing.knowledge.runners.get(runner)?.status === 'active';
 }
 
 /** The grants a runner opens are the manifest's own, and still good at this place of the log (protocol §6). */
@@ -192,7 +199,9 @@ export function judgeVerdict(hearing: Hearing, statement: VerdictStatement): voi
     expectCause(hearing, '/payload/proof', statement.payload.proof, pair.payload.proof.id);
     // a denial harms nobody; an allowance must be one that holds
     if (statement.payload.decision === 'allow')
-      hearing.refuse(...verifyProof(pair.payload.proof, hearing.knowledge, hearing.nowMs).faults);
+      hearing.refuse(
+        ...verifyProof(pair.payload.proof, hearing.knowledge, hearing.nowMs, hearing.aheadMs).faults,
+      );
   }
 }
 

@@ -9,6 +9,7 @@ export function toFault(fault: SchemaFault, prefix: string): Fault {
   const pointer = prefix + fault.pointer;
   if (fault.isMissing) return faultOf('field_missing', pointer, {});
   if (fault.message === UNKNOWN_FIELD) return faultOf('field_unknown', pointer, {});
+  if (fault.expected !== undefined) return faultOf('field_form', pointer, { expected: fault.expected });
   return faultOf('field_wrong', pointer, { why: fault.message });
 }
 

@@ -8,6 +8,9 @@ import type { Knowledge } from './knowledge.ts';
 import type { OperatorKey } from './signer.ts';
 import { checkForm } from './statement-form.ts';
 
+/** The clocks that judged may have been ahead of the ledger's; a log must not become unreadable for that. */
+const JUDGES_AHEAD_MS = 10 * 60_000;
+
 export type VerifyFactOptions = {
   /** The key the tenant must have been born with; taken as it comes when left out. */
   readonly root?: { readonly kid: string; readonly pub: string };
@@ -47,7 +50,7 @@ export function verifyFact(
       );
     }
   }
-  const hearing = new Hearing(knowledge, timeMs);
+  const hearing = new Hearing(knowledge, timeMs, JUDGES_AHEAD_MS);
   judge(hearing, form, { kind: 'unchecked' }, options.operatorKeys ?? null);
   if (hearing.faults.length > 0) throw refused(index, hearing.faults);
 }

@@ -437,6 +437,7 @@ describe('starting again', () => {
     );
     gate = await startService('tdln-gate', env);
     await untilKnown(tenant, 2);
+    expect(knownAt(gate)).toBe(1);
   });
 
   it('of NATS loses nothing that is known', async () => {
