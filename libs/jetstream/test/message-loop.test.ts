@@ -279,6 +279,41 @@ describe('a batch handler', () => {
   });
 });
 
+describe('a reader that may restore order', () => {
+  it('gets everything once and in order, although deliveries were lost on the way', async () => {
+    await publish(0, 60);
+    // as a connection that breaks does: the server believes these delivered, and would send them again behind all others
+    const lost = await nc.request(
+      `$JS.API.CONSUMER.MSG.NEXT.${STREAMS.submit}.${CONSUMERS.gateSubmit}`,
+      JSON.stringify({ batch: 1, no_wait: true }),
+      { timeout: 1_000, noMux: true },
+    );
+    expect(lost.string()).toBe('0');
+    const seen: number[] = [];
+    let stolen = false;
+    pull({
+      how: { mode: 'batch', limit: 10 },
+      restoreOrder: () => recreateConsumer(nc, STREAMS.submit, CONSUMERS.gateSubmit),
+      handle: async (messages) => {
+        seen.push(...messages.map(numberOf));
+        if (seen.length < 20 || stolen) return;
+        stolen = true;
+        await publish(60, 80);
+        await nc
+          .request(
+            `$JS.API.CONSUMER.MSG.NEXT.${STREAMS.submit}.${CONSUMERS.gateSubmit}`,
+            JSON.stringify({ batch: 1, no_wait: true }),
+            { timeout: 1_000, noMux: true },
+          )
+          .catch(() => undefined);
+      },
+    });
+    await eventually(() => expect(seen.length).toBeGreaterThanOrEqual(80));
+    expect([...new Set(seen)]).toEqual(upTo(80));
+    await untilEmpty(STREAMS.submit, CONSUMERS.gateSubmit);
+  });
+});
+
 describe('a reader of facts', () => {
   it('parks what it cannot handle, with the reason, and goes on', async () => {
     await nc.request('fact.run_state.running.acme.web', 'garbage', {
