@@ -38,18 +38,18 @@ describe('the quick start', () => {
   const subject = 'urn:minicontainer:voulezvous/web';
 
   it('writes a manifest, whose placeholders verify names with the commands that fill them', async () => {
-    const manifest = {
-      deploy: {
-        engine: 'container',
-        image: IMAGE,
-        env: { PORT: '8080' },
-        ports: [{ host: 0, container: 8080 }],
-        resources: { memory_bytes: 67_108_864 },
-        security: { read_only_rootfs: true },
-        targets: [{ provider, service: 'web' }],
-      },
-    };
-    await writeFile(join(folder, 'manifest.json'), JSON.stringify(manifest, null, 2));
+    await json([
+      'minicontainer',
+      'init',
+      '--name',
+      'web',
+      '--image',
+      IMAGE,
+      '--port',
+      '8080',
+      '--target',
+      provider,
+    ]);
     const sample = join(import.meta.dirname, '..', 'spec', 'vectors', 'manifests', 'blueprint-sample.json');
     const verdict = await logline(['minicontainer', 'verify', sample]);
     expect(verdict.code).toBe(5);
