@@ -135,6 +135,7 @@ export class Runner {
     await this.#reconciler.stop();
     await this.#reporter.stop();
     await this.memory.close();
+    await this.#parts.nc.drain();
   }
 
   #registrationFault(): string | null {

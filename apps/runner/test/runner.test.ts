@@ -217,7 +217,7 @@ for (const provider of ['docker', 'podman'] as const) {
       if (typeof found === 'string') throw new Error(found);
       const container = await found.engine.createContainer({
         Image: IMAGE,
-        Cmd: ['sleep', '300'],
+        Cmd: ['sh', '-c', 'trap "exit 0" TERM; while :; do sleep 0.2; done'],
         HostConfig: {
           Ulimits: [
             { Name: 'nofile', Soft: 1024, Hard: 1024 },
@@ -236,7 +236,7 @@ for (const provider of ['docker', 'podman'] as const) {
       });
       await container.start();
       runner.keep();
-      await eventually(async () => expect(await containersOf(tenant)).toEqual([]), { withinMs: 20_000 });
+      await eventually(async () => expect(await containersOf(tenant)).toEqual([]), { withinMs: 60_000 });
     });
 
     test('takes up its containers again when its journal is lost', async () => {

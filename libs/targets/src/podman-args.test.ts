@@ -66,9 +66,9 @@ describe('toPodmanArgs', () => {
         "--env",
         "KEY_FILE=/run/secrets/KEY",
         "--mount",
-        "type=bind,source=/dev/shm/mc/run/KEY,target=/run/secrets/KEY,readonly",
+        "type=bind,source=/dev/shm/mc/run/KEY,target=/run/secrets/KEY,ro",
         "--mount",
-        "type=volume,source=mc_acme_data,target=/data,readonly",
+        "type=volume,source=mc_acme_data,target=/data,ro",
         "--tmpfs",
         "/tmp:rw,noexec,nosuid,nodev,mode=1777,uid=1000,gid=1000,size=33554432",
         "--publish",
@@ -221,7 +221,7 @@ function readOptions(options: ReturnType<typeof toCreateOptions>): Asked {
       .sort((a, b) => (a.Type < b.Type ? -1 : 1))
       .map(
         ({ Type, Source, Target, ReadOnly }) =>
-          `type=${Type},source=${Source},target=${Target}${ReadOnly === true ? ',readonly' : ''}`,
+          `type=${Type},source=${Source},target=${Target}${ReadOnly === true ? ',ro' : ''}`,
       ),
     '--tmpfs': Object.entries(host.Tmpfs ?? {}).map(([path, tmpfs]) => `${path}:${String(tmpfs)}`),
     '--publish': Object.entries(host.PortBindings ?? {}).map(([port, bound]) => {

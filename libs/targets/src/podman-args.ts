@@ -36,11 +36,11 @@ export function toPodmanArgs(spec: ContainerSpec | RunSpec): string[] {
       ? []
       : spec.secrets.flatMap(({ variable }) => [
           '--mount',
-          `type=bind,source=${secretsDirectory}/${variable},target=${secretPath(variable)},readonly`,
+          `type=bind,source=${secretsDirectory}/${variable},target=${secretPath(variable)},ro`,
         ])),
     ...spec.volumes.flatMap(({ name, path, isReadOnly }) => [
       '--mount',
-      `type=volume,source=${volumeName(run?.tenant ?? 'RUN', name)},target=${path}${isReadOnly ? ',readonly' : ''}`,
+      `type=volume,source=${volumeName(run?.tenant ?? 'RUN', name)},target=${path}${isReadOnly ? ',ro' : ''}`,
     ]),
     ...spec.tmpfs.flatMap(({ path, sizeBytes }) => ['--tmpfs', `${path}:${tmpfsOptions(spec, sizeBytes)}`]),
     ...spec.ports.flatMap(({ host, container, protocol }) => [

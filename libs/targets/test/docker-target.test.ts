@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, statSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
+import { eventually } from '@logline/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { containerName, type RunStatus } from '../src/index.ts';
 import {
@@ -106,7 +107,7 @@ for (const provider of ['docker', 'podman'] as const) {
         '8080/tcp',
       ]);
       const tcp = ports.find(({ protocol }) => protocol === 'tcp');
-      expect(await firstWords(tcp?.host ?? 0)).toContain('hello-from-inside');
+      await eventually(async () => expect(await firstWords(tcp?.host ?? 0)).toContain('hello-from-inside'));
       await on.target.remove(container, spec.run);
     });
 
@@ -158,8 +159,12 @@ for (const provider of ['docker', 'podman'] as const) {
     });
 
     test('stops politely, then firmly, and stopping twice is fine', async () => {
-      const polite = on.spec({ command: ['sh', '-c', 'trap "exit 3" TERM; while :; do sleep 0.1; done'] });
-      const deaf = on.spec({ command: ['sh', '-c', 'trap "" TERM; while :; do sleep 0.1; done'] });
+      const polite = on.spec({
+        command: ['sh', '-c', 'trap "exit 3" TERM; echo ready; while :; do sleep 0.1; done'],
+      });
+      const deaf = on.spec({
+        command: ['sh', '-c', 'trap "" TERM; echo ready; while :; do sleep 0.1; done'],
+      });
       const codes: (number | undefined)[] = [];
       for (const spec of [polite, deaf]) {
         const { container } = await on.target.apply(spec, []);
@@ -379,17 +384,8 @@ test('an engine that is not there is unreachable, not wrong', async () => {
 });
 
 /** Waits until the container wrote something, or is up to handling signals. */
-async function settled(on: TargetUnderTest, container: string, words?: string): Promise<void> {
-  const until = Date.now() + 20_000;
-  while (Date.now() < until) {
-    if (words === undefined) {
-      await new Promise((resolve) => setTimeout(resolve, 700));
-      return;
-    }
-    if ((await on.output(container)).includes(words)) return;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  throw new Error(`the container never said ${words}`);
+async function settled(on: TargetUnderTest, container: string, words = 'ready'): Promise<void> {
+  await eventually(async () => expect(await on.output(container)).toContain(words), { withinMs: 20_000 });
 }
 
 function firstWords(port: number): Promise<string> {

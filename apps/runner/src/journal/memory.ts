@@ -17,6 +17,7 @@ export class Memory {
   readonly #listeners: ((touched: ReadonlySet<number>) => void)[] = [];
   #state: RunnerState;
   #last: Promise<unknown> = Promise.resolve();
+  #failure: unknown;
   /** Of the latest snapshot: a large one must not be written again for every record. */
   #snapshotBytes = 0;
 
@@ -62,11 +63,15 @@ export class Memory {
    */
   record(make: (state: RunnerState) => readonly JournalRecord[]): Promise<void> {
     const done = this.#last.then(() => this.#record(make));
-    this.#last = done.catch(() => undefined);
+    this.#last = done.catch((cause: unknown) => {
+      this.#failure ??= cause;
+    });
     return done;
   }
 
   async #record(make: (state: RunnerState) => readonly JournalRecord[]): Promise<void> {
+    // what failed half-way is not built upon
+    if (this.#failure !== undefined) throw this.#failure;
     const touched = new Set<number>();
     for (const record of make(this.#state)) {
       await this.#journal.append(record);
