@@ -10,13 +10,19 @@ export type LogLineConfig = {
   /** Ed25519; signs spans and requests. Left out: the SDK can read, and send spans that were signed elsewhere. */
   readonly signer?: Signer;
   readonly fetchImpl?: typeof fetch;
+  /** How `stream` and `events` get what is new: an SSE connection, or asking every second where connections are not kept open. Default `sse`. */
+  readonly defaultTransport?: 'sse' | 'polling';
   /** Verifier key of the tenant's log. When given, every receipt is verified, and the log is held to what it said before. */
   readonly logKey?: string;
+  /** The newest signed checkpoint that was seen before this client was made (`checkpoint` of a receipt's proof); growth is shown from it on. Needs `logKey`. */
+  readonly knownCheckpoint?: string;
   /** Called with each receipt that came, after it was verified (if it is verified at all), with the exact bytes it is for. */
   readonly onReceipt?: (receipt: Receipt, spanBytes: Uint8Array) => void | Promise<void>;
   readonly language?: Language;
   /** Of one attempt. Default 20 s. */
   readonly timeoutMs?: number;
+  /** A stream that is silent for so long, heartbeats included, is opened again. Default 45 s, three heartbeats. */
+  readonly streamIdleMs?: number;
   /** Further attempts after a 5xx, a 429, or no answer. Default 3. */
   readonly retries?: number;
   readonly userAgent?: string;

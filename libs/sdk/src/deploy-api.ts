@@ -44,7 +44,7 @@ export class DeployAPI {
 
   /** Calls back with each run state from now on; returns what ends it. */
   status(subject: string, onSpan: (span: Span) => void): () => void {
-    return this.sdk.stream({ subject, intent: 'run_state.*', since: formatInstant(Date.now()) }, onSpan);
+    return this.sdk.stream({ subject, intent: 'run_state.*', since: formatInstant(this.sdk.now()) }, onSpan);
   }
 }
 

@@ -69,9 +69,13 @@ export class SchemaInvalidError extends LogLineError {
 export class ProofRequiredError extends LogLineError {
   override readonly name = 'ProofRequiredError';
 }
-/** 429: `retryAfterS` says when. */
+/** 429: `retryAfter` says when. */
 export class RateLimitedError extends LogLineError {
   override readonly name = 'RateLimitedError';
+  /** Seconds, as the server says; undefined when it does not. */
+  get retryAfter(): number | undefined {
+    return this.retryAfterS;
+  }
 }
 /** 5xx. With 503 the outcome may be unknown: the same call again gives the same receipt. */
 export class InternalError extends LogLineError {

@@ -14,6 +14,13 @@ export {
   TooLargeError,
   UnauthorizedError,
 } from './errors.ts';
+/** The names that the blueprint gives them. */
+export {
+  IdempotencyConflictError as IdempotencyConflict,
+  InternalError as Internal,
+  ProofRequiredError as ProofRequired,
+  SchemaInvalidError as SchemaInvalid,
+} from './errors.ts';
 export type { StreamedSpan } from './event-stream.ts';
 export type { MiniContainerAPI } from './minicontainer-api.ts';
 export type { RegistryAPI } from './registry-api.ts';

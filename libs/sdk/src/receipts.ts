@@ -1,72 +1,104 @@
 import {
+  consistencyNodes,
   formatTilePath,
   parseVkey,
   proveConsistency,
   tileReader,
   tilesOfNodes,
-  consistencyNodes,
   TlogError,
+  verifyCheckpoint,
   verifyGrowth,
   verifyReceipt,
-  type TreeHead,
   type TileId,
+  type TreeHead,
 } from '@logline/tlog';
 import type { Receipt } from '@logline/contracts';
-import { ReceiptInvalidError } from './errors.ts';
+import { LogLineError, ReceiptInvalidError } from './errors.ts';
 
 /** Fetches a tile of the log as wide as asked for. */
 export type FetchTile = (path: string) => Promise<Uint8Array>;
 
-/** Holds a log to its word: every receipt verifies, and the tree of each has grown from the one before. */
+/**
+ * Receipts in a row for which the log may keep back the tiles that would show its growth. Tiles come from views that can be behind or
+ * away, and an append must not fail for that; but a log that never shows them proves nothing.
+ */
+const MOST_UNSHOWN = 100;
+
+/** Holds a log to its word: every receipt verifies, and the tree of each has grown from the one before. Safe to use from many calls at once. */
 export class ReceiptKeeper {
   private readonly vkey: ReturnType<typeof parseVkey>;
   private readonly fetchTile: FetchTile;
-  private newest: TreeHead | undefined;
+  /** The largest tree that everything before it was shown to be a part of. */
+  private shown: TreeHead | undefined;
+  private unshown = 0;
+  private turn: Promise<void> = Promise.resolve();
 
-  constructor(logKey: string, fetchTile: FetchTile) {
+  /** @throws TlogError for a key or a checkpoint that is none of this log */
+  constructor(logKey: string, fetchTile: FetchTile, knownCheckpoint?: string) {
     this.vkey = parseVkey(logKey);
     this.fetchTile = fetchTile;
+    if (knownCheckpoint === undefined) return;
+    this.shown = verifyCheckpoint(knownCheckpoint, { origin: this.vkey.name, vkeys: [this.vkey] });
   }
 
-  /** @throws ReceiptInvalidError when the receipt does not verify */
-  verify(receipt: Receipt, spanBytes: Uint8Array): TreeHead {
+  /** Quietly when the receipt holds and the log has only grown. @throws ReceiptInvalidError */
+  async check(receipt: Receipt, spanBytes: Uint8Array): Promise<void> {
+    const head = this.verify(receipt, spanBytes);
+    // one after the other, so that a tile is asked for once and heads are compared with the newest
+    const before = this.turn;
+    const own = before.then(() => this.checkGrowth(head));
+    this.turn = own.catch(() => undefined);
+    await own;
+  }
+
+  private verify(receipt: Receipt, spanBytes: Uint8Array): TreeHead {
     try {
       return verifyReceipt({ receipt, spanBytes, vkeys: [this.vkey] });
     } catch (cause) {
       if (!(cause instanceof TlogError)) throw cause;
-      throw new ReceiptInvalidError(`the receipt of ${receipt.this} does not verify: ${cause.message}`, {
-        code: 'RECEIPT_INVALID',
-        cause,
-      });
+      throw invalid(`the receipt of ${receipt.this} does not verify: ${cause.message}`, cause);
     }
   }
 
-  /** Shows that the log has only grown since the newest head seen, by proofs from its own tiles. @throws ReceiptInvalidError */
-  async checkGrowth(head: TreeHead): Promise<void> {
-    const known = this.newest;
-    if (known !== undefined) {
-      const [older, newer] = known.size <= head.size ? [known, head] : [head, known];
-      try {
-        verifyGrowth(older, newer, await this.consistency(older.size, newer.size));
-      } catch (cause) {
-        if (!(cause instanceof TlogError)) throw cause;
-        throw new ReceiptInvalidError(`the log did not only grow: ${cause.message}`, {
-          code: 'RECEIPT_INVALID',
-          cause,
-        });
-      }
+  private async checkGrowth(head: TreeHead): Promise<void> {
+    if (this.shown === undefined) {
+      this.shown = head;
+      return;
     }
-    if (known === undefined || head.size > known.size) this.newest = head;
+    const [older, newer] = this.shown.size <= head.size ? [this.shown, head] : [head, this.shown];
+    const proof = await this.proofOf(older.size, newer.size);
+    if (proof === null) return this.countUnshown();
+    try {
+      this.shown = verifyGrowth(older, newer, proof);
+      this.unshown = 0;
+    } catch (cause) {
+      if (!(cause instanceof TlogError)) throw cause;
+      throw invalid(`the log did not only grow: ${cause.message}`, cause);
+    }
   }
 
-  private async consistency(oldSize: bigint, newSize: bigint): Promise<readonly Uint8Array[]> {
+  private countUnshown(): void {
+    this.unshown += 1;
+    if (this.unshown > MOST_UNSHOWN)
+      throw invalid(`the log has not shown for ${this.unshown} receipts that it only grew`);
+  }
+
+  /** Null when the tiles it is made of are not to be had, or are none. */
+  private async proofOf(oldSize: bigint, newSize: bigint): Promise<readonly Uint8Array[] | null> {
     if (oldSize === newSize) return [];
-    const tiles = new Map<string, Uint8Array>();
-    for (const tile of tilesOfNodes(consistencyNodes(oldSize, newSize), newSize)) {
-      const path = formatTilePath(tile);
-      tiles.set(path, await this.fetchTile(path));
+    try {
+      const paths = tilesOfNodes(consistencyNodes(oldSize, newSize), newSize).map(formatTilePath);
+      const found = await Promise.all(paths.map(async (path) => [path, await this.fetchTile(path)] as const));
+      const tiles = new Map(found);
+      const readTile = (tile: TileId): Uint8Array => tiles.get(formatTilePath(tile)) ?? new Uint8Array();
+      return proveConsistency(oldSize, newSize, tileReader(newSize, readTile));
+    } catch (error) {
+      if (error instanceof LogLineError || error instanceof TlogError) return null;
+      throw error;
     }
-    const readTile = (tile: TileId): Uint8Array => tiles.get(formatTilePath(tile)) ?? new Uint8Array();
-    return proveConsistency(oldSize, newSize, tileReader(newSize, readTile));
   }
+}
+
+function invalid(message: string, cause?: unknown): ReceiptInvalidError {
+  return new ReceiptInvalidError(message, { code: 'RECEIPT_INVALID', cause });
 }

@@ -17,9 +17,10 @@ import { WalletAPI } from './wallet-api.ts';
 import type { LogLineConfig } from './config.ts';
 import { LogLineError, toStatusError } from './errors.ts';
 import { streamSpans, type StreamedSpan } from './event-stream.ts';
+import { pollSpans } from './polling.ts';
 import { ReceiptKeeper } from './receipts.ts';
 import { signSpan, type SignedSpan, type SpanInput } from './span-draft.ts';
-import { toError, Transport, type Answer, type Call } from './transport.ts';
+import { retryAfterOf, toError, Transport, type Answer, type Call } from './transport.ts';
 
 const ackChecker = checkerOf(Ack);
 const queryChecker = checkerOf(QueryResponse);
@@ -28,6 +29,8 @@ const stateChecker = checkerOf(StateView);
 const spanChecker = checkerOf(Span);
 /** Acks that one span's caller gets as an answer; everything else is thrown. */
 const ANSWERED = new Set([200, 207, 422]);
+/** The server says something every 15 s. */
+const STREAM_IDLE_MS = 45_000;
 
 export type StreamParams = {
   readonly subject?: string;
@@ -58,7 +61,7 @@ export class LogLineSDK {
     this.keeper =
       config.logKey === undefined
         ? undefined
-        : new ReceiptKeeper(config.logKey, (path) => this.logFile(path));
+        : new ReceiptKeeper(config.logKey, (path) => this.logFile(path), config.knownCheckpoint);
     this.registry = new RegistryAPI(this);
     this.deploy = new DeployAPI(this);
     this.wallet = new WalletAPI(this);
@@ -73,8 +76,12 @@ export class LogLineSDK {
    */
   async append(spans: SpanInput | readonly SpanInput[], options: AppendOptions = {}): Promise<Ack[]> {
     const inputs: readonly SpanInput[] = isList(spans) ? spans : [spans];
-    const signed = await Promise.all(inputs.map((input) => this.sign(input)));
-    return this.appendSigned(signed, options);
+    return this.send(() => Promise.all(inputs.map((input) => this.sign(input))), options);
+  }
+
+  /** The time by the server's clock as far as it is known, milliseconds UTC. */
+  now(): number {
+    return this.transport.now();
   }
 
   /** Fills a span in and signs it, without sending it. */
@@ -90,30 +97,11 @@ export class LogLineSDK {
   }
 
   /** As `append`, for spans that are signed already. */
-  async appendSigned(
-    signed: readonly SignedSpan[],
-    { idempotencyKey, signal }: AppendOptions = {},
-  ): Promise<Ack[]> {
-    const [only] = signed;
-    const isSingle = signed.length === 1 && only !== undefined;
-    const body = isSingle ? only.bytes : joinSpans(signed);
-    const answer = await this.transport.call(
-      {
-        method: 'POST',
-        target: '/v1/spans',
-        body,
-        contentType: 'application/json',
-        ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
-        ...(signal === undefined ? {} : { signal }),
-      },
-      () => true,
-    );
-    const acks = parseAcks(answer, signed.length);
-    await this.keep(acks, signed);
-    if (isSingle) throwRefusal(acks[0], only.span.this, answer);
-    return acks;
+  async appendSigned(signed: readonly SignedSpan[], options: AppendOptions = {}): Promise<Ack[]> {
+    return this.send(async () => signed, options);
   }
 
+  /** Spans of a subject, oldest first; the cursor resumes behind them, here and on a stream. @throws LogLineError */
   async query(request: QueryRequest, signal?: AbortSignal): Promise<QueryResponse> {
     const call: Call = {
       method: 'POST',
@@ -140,20 +128,23 @@ export class LogLineSDK {
     return () => controller.abort();
   }
 
-  /** Spans as they come, each with the cursor behind it. Reconnects without gap or duplicate; ends with the signal. */
+  /**
+   * Spans as they come, each with a cursor to resume by. Reconnects without gap or duplicate; ends with the signal.
+   * @throws LogLineError for an answer that no retry can mend
+   */
   events(
     params: StreamParams,
     signal: AbortSignal,
     onReconnect?: (error: unknown) => void,
   ): AsyncGenerator<StreamedSpan> {
     const { cursor, ...rest } = params;
+    if (this.config.defaultTransport === 'polling') return this.poll(params, signal);
     return streamSpans({
       signal,
+      idleMs: this.config.streamIdleMs ?? STREAM_IDLE_MS,
       ...(onReconnect === undefined ? {} : { onReconnect }),
       open: (lastEventId, attempt) => {
-        const query = new URLSearchParams(
-          Object.entries({ ...rest, ...(cursor === undefined ? {} : { cursor }) }),
-        );
+        const query = new URLSearchParams(toPairs({ ...rest, cursor }));
         return this.transport.open({
           method: 'GET',
           target: `/v1/stream?${query.toString()}`,
@@ -248,21 +239,65 @@ export class LogLineSDK {
     return this.transport.call(call, () => true);
   }
 
+  /** `make` is asked again when the clock by which it signed turned out to be wrong. */
+  private async send(
+    make: () => Promise<readonly SignedSpan[]>,
+    { idempotencyKey, signal }: AppendOptions,
+  ): Promise<Ack[]> {
+    let signed = await make();
+    const answer = await this.transport.call(
+      {
+        method: 'POST',
+        target: '/v1/spans',
+        body: toBody(signed),
+        contentType: 'application/json',
+        remake: async () => toBody((signed = await make())),
+        ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+        ...(signal === undefined ? {} : { signal }),
+      },
+      () => true,
+    );
+    const acks = parseAcks(answer, signed.length).map((ack, i) => earlierSelf(ack, signed[i]));
+    await this.keep(acks, signed);
+    const [only] = acks;
+    if (acks.length === 1 && only !== undefined) throwRefusal(only, answer);
+    return acks;
+  }
+
+  private poll({ subject, ...rest }: StreamParams, signal: AbortSignal): AsyncGenerator<StreamedSpan> {
+    if (subject === undefined)
+      throw new LogLineError('polling needs a subject', { code: '400_BAD_REQUEST' });
+    return pollSpans((request, until) => this.query(request, until), { subject, ...rest }, signal);
+  }
+
   private async keep(acks: readonly Ack[], signed: readonly SignedSpan[]): Promise<void> {
     for (const [i, ack] of acks.entries()) {
       const receipt = ack.status === 'need_more' ? undefined : ack.receipt;
-      const bytes = signed[i]?.bytes;
-      if (receipt === undefined || bytes === undefined || receipt.this !== signed[i]?.span.this) continue;
-      const head = this.keeper?.verify(receipt, bytes);
-      if (head !== undefined) await this.keeper?.checkGrowth(head);
-      await this.config.onReceipt?.(receipt, bytes);
+      const own = signed[i];
+      if (receipt === undefined || own === undefined || receipt.this !== own.span.this) continue;
+      // a receipt for other bytes is that of another span with the same id, and the ack says so
+      if (ack.status !== 'ok' && receipt.hash !== blake3Hash(own.bytes)) continue;
+      await this.keeper?.check(receipt, own.bytes);
+      await this.config.onReceipt?.(receipt, own.bytes);
     }
   }
 }
 
-function joinSpans(signed: readonly SignedSpan[]): Uint8Array {
+function toBody(signed: readonly SignedSpan[]): Uint8Array {
+  const [only] = signed;
+  if (signed.length === 1 && only !== undefined) return only.bytes;
   const texts = signed.map(({ bytes }) => new TextDecoder().decode(bytes));
   return utf8(`[${texts.join(',')}]`);
+}
+
+/** A conflict with the span's own earlier self is no failure: it was a retry, and this is what it got then (protocol §8). */
+function earlierSelf(ack: Ack, own: SignedSpan | undefined): Ack {
+  if (ack.status !== 'invalid' || ack.http_status !== 409 || own === undefined) return ack;
+  const { receipt, trace_id } = ack;
+  const isOwn = receipt?.this === own.span.this && receipt.hash === blake3Hash(own.bytes);
+  return receipt !== undefined && isOwn
+    ? { status: 'ok', this: receipt.this, trace_id, receipt, replayed: true }
+    : ack;
 }
 
 function parseAcks(answer: Answer, count: number): Ack[] {
@@ -276,15 +311,12 @@ function parseAcks(answer: Answer, count: number): Ack[] {
   return acks;
 }
 
-/** A conflict with the span's own earlier self is no failure: it was a retry (protocol §8). */
-function throwRefusal(ack: Ack | undefined, id: string, answer: Answer): void {
-  if (ack === undefined || ack.status === 'ok' || ANSWERED.has(ack.http_status)) return;
-  if (ack.status === 'invalid' && ack.http_status === 409 && ack.receipt?.this === id) return;
-  throw refusalError(ack, answer);
+function throwRefusal(ack: Ack, answer: Answer): void {
+  if (ack.status !== 'ok' && !ANSWERED.has(ack.http_status)) throw refusalError(ack, answer);
 }
 
 function refusalError(ack: AckInvalid | AckNeedMore, { headers }: Answer): LogLineError {
-  const retryAfter = Number(headers.get('retry-after') ?? Number.NaN);
+  const retryAfterS = retryAfterOf(headers);
   const message = ack.details
     .map(({ pointer, message: what }) => (pointer === '' ? what : `${pointer} ${what}`))
     .join('; ');
@@ -293,7 +325,7 @@ function refusalError(ack: AckInvalid | AckNeedMore, { headers }: Answer): LogLi
     status: ack.http_status,
     traceId: ack.trace_id,
     ack,
-    ...(Number.isFinite(retryAfter) ? { retryAfterS: retryAfter } : {}),
+    ...(retryAfterS === undefined ? {} : { retryAfterS }),
   });
 }
 
@@ -311,6 +343,12 @@ function protocolError(what: string): LogLineError {
 
 function isList(spans: SpanInput | readonly SpanInput[]): spans is readonly SpanInput[] {
   return Array.isArray(spans);
+}
+
+function toPairs(fields: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  const pairs: Record<string, string> = {};
+  for (const [name, value] of Object.entries(fields)) if (value !== undefined) pairs[name] = value;
+  return pairs;
 }
 
 function isPage(value: unknown): value is { items: unknown[]; cursor?: string } {
