@@ -77,13 +77,19 @@ export class LocalSystem {
   ): Promise<CommandResult> {
     return runNode([LOGLINE, ...args], {
       cwd: options.cwd ?? this.home,
-      env: {
-        LOGLINE_STATE_DIR: join(this.home, 'state'),
-        LOGLINE_CONFIG_DIR: join(this.home, 'config'),
-        ...options.env,
-      },
+      env: { ...this.commandEnv(), ...options.env },
       ...(options.stdin === undefined ? {} : { stdin: options.stdin }),
     });
+  }
+
+  /** Runs a shell script as printed, in which `npx logline` is this checkout's command. */
+  async shell(script: string, cwd: string): Promise<CommandResult> {
+    const prelude = `set -euo pipefail; npx() { shift; '${process.execPath}' '${LOGLINE}' "$@"; };\n`;
+    return run('bash', ['-c', prelude + script], { cwd, env: this.commandEnv() });
+  }
+
+  private commandEnv(): Record<string, string> {
+    return { LOGLINE_STATE_DIR: join(this.home, 'state'), LOGLINE_CONFIG_DIR: join(this.home, 'config') };
   }
 
   /** As `logline … --json`, which must succeed: its document. */
@@ -138,11 +144,14 @@ export async function until(
   }
 }
 
-function runNode(
-  args: readonly string[],
-  options: { cwd: string; env: Record<string, string>; stdin?: string },
-): Promise<CommandResult> {
-  const child: ChildProcess = spawn(process.execPath, [...args], {
+type RunOptions = { cwd: string; env: Record<string, string>; stdin?: string };
+
+function runNode(args: readonly string[], options: RunOptions): Promise<CommandResult> {
+  return run(process.execPath, args, options);
+}
+
+function run(command: string, args: readonly string[], options: RunOptions): Promise<CommandResult> {
+  const child: ChildProcess = spawn(command, [...args], {
     cwd: options.cwd,
     env: { ...cleanEnv(), ...options.env },
     stdio: ['pipe', 'pipe', 'pipe'],

@@ -253,3 +253,19 @@ describe('round trip', () => {
     });
   });
 });
+
+describe('README', () => {
+  it.each(['README.md', 'README.pt-BR.md'])('%s: the quick start works as printed', async (name) => {
+    const text = await readFile(join(import.meta.dirname, '..', name), 'utf8');
+    const script = /```sh\n(npx logline minicontainer init[\s\S]*?)```/.exec(text)?.[1];
+    expect(script).toBeDefined();
+    const cwd = join(system.home, name);
+    await mkdir(cwd);
+    const { engine } = env;
+    await ensureHelloImage(engine.socketPath, 'localhost/logline-hello:1');
+    const result = await system.shell((script ?? '').replaceAll('docker', engine.kind), cwd);
+    expect(result.code, `${result.stdout}\n${result.stderr}`).toBe(0);
+    expect(result.stdout).toMatch(/running/);
+    expect(result.stdout + result.stderr).not.toContain('s3cret');
+  });
+});
