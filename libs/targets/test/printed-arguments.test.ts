@@ -59,7 +59,7 @@ for (const provider of ['docker', 'podman'] as const) {
       const { stdout, stderr, status } = spawnSync(command, [...prefix, ...toPodmanArgs(spec)], {
         encoding: 'utf8',
       });
-      expect(status, stderr).toBe(0);
+      expect({ status, stderr: status === 0 ? '' : stderr }).toEqual({ status: 0, stderr: '' });
       const printed = await inspect(under, stdout.trim());
       await on.target.remove(stdout.trim(), spec.run);
       expect(printed).toEqual(called);
@@ -109,8 +109,8 @@ async function inspect({ engine }: EngineUnderTest, container: string): Promise<
     WorkingDir,
     Image,
     Labels: Object.fromEntries(Object.entries(Labels).filter(([key]) => key.startsWith('minicontainer.'))),
-    CapDrop: (CapDrop ?? []).map((name) => name.replace(/^CAP_/, '')).sort(),
-    CapAdd: (CapAdd ?? []).map((name) => name.replace(/^CAP_/, '')).sort(),
+    CapDrop: (CapDrop ?? []).map((name: string) => name.replace(/^CAP_/, '')).sort(),
+    CapAdd: (CapAdd ?? []).map((name: string) => name.replace(/^CAP_/, '')).sort(),
     SecurityOpt: [...(SecurityOpt ?? [])].sort(),
     Ulimits: [...(Ulimits ?? [])].sort((a, b) => ((a.Name ?? '') < (b.Name ?? '') ? -1 : 1)),
     RestartPolicy: RestartPolicy?.Name,
