@@ -262,7 +262,7 @@ for (const provider of ['docker', 'podman'] as const) {
       revoked.tenant.revoke('grt_db');
       revoked.runner.keep();
       await until(revoked.tenant, 'deploy.failed', revoked.runner);
-      expect(last(revoked.tenant, 'deploy.failed')).toMatchObject({ why: 'refused_by_runner' });
+      expect(last(revoked.tenant, 'deploy.failed')).toMatchObject({ why: 'grant_refused' });
       expect(count(revoked.tenant, 'grant.materialize')).toBe(0);
 
       const foreign = await start();

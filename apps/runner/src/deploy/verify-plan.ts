@@ -43,10 +43,10 @@ export function verifyPlan(run: Run, knowledge: Knowledge, own: OwnRules, nowMs:
     stopTimeoutMs: spec.stopTimeoutMs,
   };
   if (run.container !== null) return { ok: true, terms, spec, opening };
-  const barred = whyBarred(plan, knowledge, nowMs);
-  if (barred !== null) return refuse(barred);
   try {
-    return { ok: true, terms: { ...terms, grants: checkGrants(opening) }, spec, opening };
+    const grants = checkGrants(opening);
+    const barred = whyBarred(plan, knowledge, nowMs);
+    return barred === null ? { ok: true, terms: { ...terms, grants }, spec, opening } : refuse(barred);
   } catch (cause) {
     if (cause instanceof GrantRefused) return { ok: false, why: 'grant_refused', message: cause.message };
     throw cause;

@@ -87,6 +87,8 @@ function checkGrant(
 ): { id: string; hash: string } {
   const artifact = manifest.artifacts?.find(({ id }) => id === grant.artifact_id);
   const key = knowledge.keys.get(grant.kid ?? '');
+  if (knowledge.containers.get(plan.subject)?.revokedGrants.has(grant.id) === true)
+    throw new GrantRefused(`the grant ${grant.id} is revoked`);
   if (artifact === undefined)
     throw new GrantRefused(`the grant ${grant.id} is for an artifact that the manifest does not have`);
   if (key === undefined || key.role !== 'client')
