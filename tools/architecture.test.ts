@@ -65,7 +65,7 @@ function listFiles(dir: string): string[] {
     const path = join(dir, entry.name);
     if (entry.isDirectory())
       return ['node_modules', 'dist', '.logline'].includes(entry.name) ? [] : listFiles(path);
-    return /\.ts$/.test(entry.name) ? [path] : [];
+    return entry.name.endsWith('.ts') ? [path] : [];
   });
 }
 
