@@ -265,8 +265,7 @@ export class LogLineSDK {
   }
 
   private poll({ subject, ...rest }: StreamParams, signal: AbortSignal): AsyncGenerator<StreamedSpan> {
-    if (subject === undefined)
-      throw new LogLineError('polling needs a subject', { code: '400_BAD_REQUEST' });
+    if (subject === undefined) throw new LogLineError('polling needs a subject', { code: '400_BAD_REQUEST' });
     return pollSpans((request, until) => this.query(request, until), { subject, ...rest }, signal);
   }
 
@@ -301,11 +300,10 @@ function earlierSelf(ack: Ack, own: SignedSpan | undefined): Ack {
 }
 
 function parseAcks(answer: Answer, count: number): Ack[] {
-  const value =
-    answer.headers.get('content-type')?.startsWith('application/problem+json') === true
-      ? null
-      : parseJson(answer);
-  if (!Array.isArray(value)) throw toError(answer);
+  const isJson = answer.headers.get('content-type')?.startsWith('application/json') === true;
+  if (answer.status >= 400 && !isJson) throw toError(answer);
+  const value = parseJson(answer);
+  if (!Array.isArray(value)) throw answer.status >= 400 ? toError(answer) : protocolError('no acks');
   const acks = value.filter((ack): ack is Ack => ackChecker.check(ack));
   if (acks.length !== count) throw protocolError(`${acks.length} acks for ${count} spans`);
   return acks;

@@ -108,25 +108,60 @@ const CASES: readonly Case[] = [
   ['a duplicate key', '/v1/spans', { body: '{"a":1,"a":1}' }, '400_BAD_REQUEST'],
   ['bytes that are no text', '/v1/spans', { body: new Uint8Array([0xff, 0xfe, 0]) }, '400_BAD_REQUEST'],
   ['a very deep value', '/v1/spans', { body: '['.repeat(100_000) }, '400_BAD_REQUEST'],
-  ['a span one too deep', '/v1/spans', { body: `${'{"a":'.repeat(65)}1${'}'.repeat(65)}` }, '400_BAD_REQUEST'],
+  [
+    'a span one too deep',
+    '/v1/spans',
+    { body: `${'{"a":'.repeat(65)}1${'}'.repeat(65)}` },
+    '400_BAD_REQUEST',
+  ],
   ['a blank line', '/v1/spans', { body: '{}\n\n{}', contentType: 'application/x-ndjson' }, '400_BAD_REQUEST'],
   ['1001 spans', '/v1/spans', { body: `[${'{},'.repeat(1000)}{}]` }, '413_TOO_LARGE'],
   ['17 MiB', '/v1/spans', { body: randomBytes(17 * 1024 * 1024) }, '413_TOO_LARGE'],
-  ['a form', '/v1/spans', { body: 'a=1', contentType: 'application/x-www-form-urlencoded' }, '415_MEDIA_TYPE'],
+  [
+    'a form',
+    '/v1/spans',
+    { body: 'a=1', contentType: 'application/x-www-form-urlencoded' },
+    '415_MEDIA_TYPE',
+  ],
   ['plain text', '/v1/spans', { body: '{}', contentType: 'text/plain' }, '415_MEDIA_TYPE'],
   ['no media type at all', '/v1/spans', { body: '{}', contentType: ';;;' }, '415_MEDIA_TYPE'],
   ['gzip', '/v1/spans', { body: '{}', headers: { 'content-encoding': 'gzip' } }, '415_MEDIA_TYPE'],
-  ['no zstd in zstd', '/v1/spans', { body: '{}', headers: { 'content-encoding': 'zstd' } }, '400_BAD_REQUEST'],
+  [
+    'no zstd in zstd',
+    '/v1/spans',
+    { body: '{}', headers: { 'content-encoding': 'zstd' } },
+    '400_BAD_REQUEST',
+  ],
   [
     'a zstd bomb',
     '/v1/spans',
     { body: zstdCompressSync(Buffer.alloc(200 * 1024 * 1024)), headers: { 'content-encoding': 'zstd' } },
     '413_TOO_LARGE',
   ],
-  ['a payload hash of something else', '/v1/spans', { body: '{}', headers: { 'x-payload-hash': 'blake3-256=00' } }, '400_BAD_REQUEST'],
-  ['an empty idempotency key', '/v1/spans', { body: '{}', headers: { 'idempotency-key': '' } }, '400_BAD_REQUEST'],
-  ['an endless idempotency key', '/v1/spans', { body: '{}', headers: { 'idempotency-key': 'k'.repeat(256) } }, '400_BAD_REQUEST'],
-  ['a timestamp that is none', '/v1/spans', { body: '{}', headers: { 'x-timestamp': 'yesterday' } }, '400_BAD_REQUEST'],
+  [
+    'a payload hash of something else',
+    '/v1/spans',
+    { body: '{}', headers: { 'x-payload-hash': 'blake3-256=00' } },
+    '400_BAD_REQUEST',
+  ],
+  [
+    'an empty idempotency key',
+    '/v1/spans',
+    { body: '{}', headers: { 'idempotency-key': '' } },
+    '400_BAD_REQUEST',
+  ],
+  [
+    'an endless idempotency key',
+    '/v1/spans',
+    { body: '{}', headers: { 'idempotency-key': 'k'.repeat(256) } },
+    '400_BAD_REQUEST',
+  ],
+  [
+    'a timestamp that is none',
+    '/v1/spans',
+    { body: '{}', headers: { 'x-timestamp': 'yesterday' } },
+    '400_BAD_REQUEST',
+  ],
   ['half a signature', '/v1/spans', { body: '{}', headers: { 'x-signature': 'AAAA' } }, '401_UNAUTHORIZED'],
   ['no JSON', '/v1/spans/query', { body: 'x' }, '400_BAD_REQUEST'],
   ['no subject', '/v1/spans/query', query({}), '400_BAD_REQUEST'],
@@ -134,17 +169,52 @@ const CASES: readonly Case[] = [
   ['null', '/v1/spans/query', { body: 'null' }, '400_BAD_REQUEST'],
   ['an unknown field', '/v1/spans/query', query({ subject: SUBJECT, x: 1 }), '400_BAD_REQUEST'],
   ['no subject form', '/v1/spans/query', query({ subject: 'urn:minicontainer:acme' }), '400_BAD_REQUEST'],
-  ['a reserved name', '/v1/spans/query', query({ subject: 'urn:minicontainer:acme/apply' }), '400_BAD_REQUEST'],
-  ['a foreign subject', '/v1/spans/query', query({ subject: 'urn:minicontainer:other/web' }), '404_NOT_FOUND'],
+  [
+    'a reserved name',
+    '/v1/spans/query',
+    query({ subject: 'urn:minicontainer:acme/apply' }),
+    '400_BAD_REQUEST',
+  ],
+  [
+    'a foreign subject',
+    '/v1/spans/query',
+    query({ subject: 'urn:minicontainer:other/web' }),
+    '404_NOT_FOUND',
+  ],
   ['limit 0', '/v1/spans/query', query({ subject: SUBJECT, limit: 0 }), '400_BAD_REQUEST'],
   ['limit 1001', '/v1/spans/query', query({ subject: SUBJECT, limit: 1001 }), '400_BAD_REQUEST'],
   ['a text as limit', '/v1/spans/query', query({ subject: SUBJECT, limit: '5' }), '400_BAD_REQUEST'],
-  ['an intent that is SQL', '/v1/spans/query', query({ subject: SUBJECT, intent: "a' or 1=1" }), '400_BAD_REQUEST'],
-  ['30 February', '/v1/spans/query', query({ subject: SUBJECT, since: '2026-02-30T00:00:00Z' }), '400_BAD_REQUEST'],
+  [
+    'an intent that is SQL',
+    '/v1/spans/query',
+    query({ subject: SUBJECT, intent: "a' or 1=1" }),
+    '400_BAD_REQUEST',
+  ],
+  [
+    '30 February',
+    '/v1/spans/query',
+    query({ subject: SUBJECT, since: '2026-02-30T00:00:00Z' }),
+    '400_BAD_REQUEST',
+  ],
   ['a cursor that is none', '/v1/spans/query', query({ subject: SUBJECT, cursor: 'abc' }), '400_BAD_REQUEST'],
-  ['a cursor below all', '/v1/spans/query', query({ subject: SUBJECT, cursor: cursor('c1.-2') }), '400_BAD_REQUEST'],
-  ['a cursor of another log', '/v1/spans/query', query({ subject: SUBJECT, cursor: cursor('c1.99999') }), '410_CURSOR_EXPIRED'],
-  ['NDJSON', '/v1/spans/query', { ...query({ subject: SUBJECT }), contentType: 'application/x-ndjson' }, '415_MEDIA_TYPE'],
+  [
+    'a cursor below all',
+    '/v1/spans/query',
+    query({ subject: SUBJECT, cursor: cursor('c1.-2') }),
+    '400_BAD_REQUEST',
+  ],
+  [
+    'a cursor of another log',
+    '/v1/spans/query',
+    query({ subject: SUBJECT, cursor: cursor('c1.99999') }),
+    '410_CURSOR_EXPIRED',
+  ],
+  [
+    'NDJSON',
+    '/v1/spans/query',
+    { ...query({ subject: SUBJECT }), contentType: 'application/x-ndjson' },
+    '415_MEDIA_TYPE',
+  ],
   ['no span id', '/v1/spans/garbage', {}, '400_BAD_REQUEST'],
   ['an unknown span', `/v1/spans/${SPAN_ID}`, {}, '404_NOT_FOUND'],
   ['no span id', `/v1/receipts/urn:span:${'0'.repeat(36)}`, {}, '400_BAD_REQUEST'],
@@ -165,14 +235,24 @@ const CASES: readonly Case[] = [
   ['a bad time', '/v1/stream?since=yesterday', {}, '400_BAD_REQUEST'],
   ['a bad cursor', '/v1/stream?cursor=xyz', {}, '400_BAD_REQUEST'],
   ['a bad last event id', '/v1/stream', { headers: { 'last-event-id': '\u00ff\u00fe' } }, '400_BAD_REQUEST'],
-  ['a last event id of another log', '/v1/stream', { headers: { 'last-event-id': cursor('c1.99999') } }, '410_CURSOR_EXPIRED'],
+  [
+    'a last event id of another log',
+    '/v1/stream',
+    { headers: { 'last-event-id': cursor('c1.99999') } },
+    '410_CURSOR_EXPIRED',
+  ],
   ['a ticket that is none', '/v1/stream?ticket=abc', { token: null, tenant: null }, '401_UNAUTHORIZED'],
   ['two tickets', '/v1/stream?ticket=a&ticket=b', { token: null, tenant: null }, '401_UNAUTHORIZED'],
   ['no signature', '/v1/stream/tickets', { method: 'POST' }, '401_UNAUTHORIZED'],
   ['no signature', `/v1/artifacts/${HASH}`, { method: 'PUT', body: 'nothing' }, '401_UNAUTHORIZED'],
   ['no hash', '/v1/artifacts/garbage', {}, '400_BAD_REQUEST'],
   ['no hash', '/v1/artifacts/garbage', { method: 'PUT', body: 'nothing', signedBy: root }, '400_BAD_REQUEST'],
-  ['another hash', `/v1/artifacts/${HASH}`, { method: 'PUT', body: 'something', signedBy: root }, '400_BAD_REQUEST'],
+  [
+    'another hash',
+    `/v1/artifacts/${HASH}`,
+    { method: 'PUT', body: 'something', signedBy: root },
+    '400_BAD_REQUEST',
+  ],
   ['no bytes', `/v1/artifacts/${HASH}`, { method: 'PUT', body: '', signedBy: root }, '400_BAD_REQUEST'],
   ['an unknown artifact', `/v1/artifacts/${HASH}`, {}, '404_NOT_FOUND'],
   ["another tenant's log", '/v1/log/other/checkpoint', {}, '404_NOT_FOUND'],
@@ -212,12 +292,18 @@ describe('the order of checks', () => {
   });
   it('the signature is before the timestamp', async () => {
     const other = testKey('nobody');
-    const reply = await world.call('/v1/spans', signed({ signedBy: other, headers: { 'x-timestamp': stale } }));
+    const reply = await world.call(
+      '/v1/spans',
+      signed({ signedBy: other, headers: { 'x-timestamp': stale } }),
+    );
     expectProblem(reply, '401_UNAUTHORIZED');
     expect(reply.json().detail).toMatch(/does not verify/);
   });
   it('the timestamp is before the body', async () => {
-    const reply = await world.call('/v1/spans', signed({ body: 'garbage', headers: { 'x-timestamp': stale } }));
+    const reply = await world.call(
+      '/v1/spans',
+      signed({ body: 'garbage', headers: { 'x-timestamp': stale } }),
+    );
     expectProblem(reply, '401_UNAUTHORIZED');
     expect(reply.json().detail).toMatch(/120 s/);
   });
@@ -229,7 +315,11 @@ describe('the order of checks', () => {
   });
   it('a resend of the very same bytes is passed on as it was', async () => {
     const { bytes } = signedSpan({ intent: 'deploy.stop', subject: SUBJECT });
-    const headers = { 'x-nonce': randomUUID(), 'idempotency-key': 'resend', 'x-timestamp': new Date().toISOString() };
+    const headers = {
+      'x-nonce': randomUUID(),
+      'idempotency-key': 'resend',
+      'x-timestamp': new Date().toISOString(),
+    };
     const before = half.told.length;
     const [one, two] = [
       await world.call('/v1/spans', signed({ body: bytes, headers })),
@@ -253,7 +343,10 @@ describe('the order of checks', () => {
 describe('artifacts', () => {
   const bytes = randomBytes(100_000);
   const target = `/v1/artifacts/${blake3Hash(bytes)}`;
-  const put = (headers: Record<string, string> = {}, body: Uint8Array = bytes): CallOptions & { method: string } => ({
+  const put = (
+    headers: Record<string, string> = {},
+    body: Uint8Array = bytes,
+  ): CallOptions & { method: string } => ({
     method: 'PUT',
     body,
     signedBy: root,
@@ -273,7 +366,11 @@ describe('artifacts', () => {
   });
 
   it('take a resend of the same bytes, and no other request under the same nonce', async () => {
-    const headers = { 'x-nonce': randomUUID(), 'x-timestamp': new Date().toISOString(), 'idempotency-key': 'a' };
+    const headers = {
+      'x-nonce': randomUUID(),
+      'x-timestamp': new Date().toISOString(),
+      'idempotency-key': 'a',
+    };
     expect((await world.call(target, put(headers))).status).toBe(200);
     expect((await world.call(target, put(headers))).status).toBe(200);
     expectProblem(await world.call(target, put({ ...headers, 'idempotency-key': 'b' })), '409_NONCE_REUSED');
@@ -296,7 +393,10 @@ async function addTenant(tenant: string, hash: string): Promise<LogMaker> {
   const log = new LogMaker(world.nc, tenant);
   const created = tenantCreatedSpan({ tenant });
   const payload = { kind: 'registry/apikey.v1', token_id: 'tok2', hash, scopes: ['*'] };
-  await log.append(created, signedSpan({ intent: 'registry.apikey.create', subject: `urn:tenant:${tenant}`, payload }));
+  await log.append(
+    created,
+    signedSpan({ intent: 'registry.apikey.create', subject: `urn:tenant:${tenant}`, payload }),
+  );
   await world.untilProjected(log);
   return log;
 }
@@ -314,13 +414,33 @@ describe('what is hardly HTTP', () => {
   };
 
   it.each([
-    ['a head that does not end', `GET / HTTP/1.1\r\nHost: x\r\nX: ${'a'.repeat(100_000)}\r\n\r\n`, '413_TOO_LARGE'],
-    ['a flood of headers', `GET / HTTP/1.1\r\nHost: x\r\n${Array.from({ length: 5000 }, (_, i) => `X-${i}: 1\r\n`).join('')}\r\n`, '413_TOO_LARGE'],
+    [
+      'a head that does not end',
+      `GET / HTTP/1.1\r\nHost: x\r\nX: ${'a'.repeat(100_000)}\r\n\r\n`,
+      '413_TOO_LARGE',
+    ],
+    [
+      'a flood of headers',
+      `GET / HTTP/1.1\r\nHost: x\r\n${Array.from({ length: 5000 }, (_, i) => `X-${i}: 1\r\n`).join('')}\r\n`,
+      '413_TOO_LARGE',
+    ],
     ['something else', 'HELO gateway.test\r\n\r\n', '400_BAD_REQUEST'],
-    ['a request smuggled', 'POST /v1/spans HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET', '400_BAD_REQUEST'],
-    ['a length below nothing', 'POST /v1/spans HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n', '400_BAD_REQUEST'],
+    [
+      'a request smuggled',
+      'POST /v1/spans HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET',
+      '400_BAD_REQUEST',
+    ],
+    [
+      'a length below nothing',
+      'POST /v1/spans HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n',
+      '400_BAD_REQUEST',
+    ],
     ['no host', 'GET / HTTP/1.1\r\n\r\n', '400_BAD_REQUEST'],
-    ['a target that is no path', 'GET *v1/spans HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', '404_NOT_FOUND'],
+    [
+      'a target that is no path',
+      'GET *v1/spans HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n',
+      '404_NOT_FOUND',
+    ],
   ])('%s is answered with a problem', async (_, bytes, code) => {
     const answer = await raw(bytes);
     const { status, problem } = parse(answer);
@@ -333,12 +453,19 @@ describe('what is hardly HTTP', () => {
     const auth = `X-Tenant-Id: acme\r\nAuthorization: ApiKey ${testToken().text}\r\n\r\n`;
     expect(await raw(`${head}${auth}2\r\n[]\r\n0\r\n\r\n`)).toContain('400_BAD_REQUEST');
     const chunk = `100000\r\n${'a'.repeat(0x100000)}\r\n`;
-    expect(parse(await raw(`${head}${auth}${chunk.repeat(17)}0\r\n\r\n`)).problem).toMatchObject({ code: '413_TOO_LARGE' });
+    expect(parse(await raw(`${head}${auth}${chunk.repeat(17)}0\r\n\r\n`)).problem).toMatchObject({
+      code: '413_TOO_LARGE',
+    });
   });
 });
 
 it('HEAD answers as GET does, without a body', async () => {
-  for (const target of ['/v1/log/acme/checkpoint', '/v1/state/view?subject=urn:tenant:acme', '/v1/stream', '/healthz']) {
+  for (const target of [
+    '/v1/log/acme/checkpoint',
+    '/v1/state/view?subject=urn:tenant:acme',
+    '/v1/stream',
+    '/healthz',
+  ]) {
     const reply = await world.call(target, { method: 'HEAD' });
     expect([target, reply.status, reply.text]).toEqual([target, 200, '']);
     expect(reply.headers.get('request-id')).toMatch(/^[0-9a-f]{32}$/);
@@ -350,7 +477,9 @@ it('a trace that comes in goes out, and one that is none is replaced', async () 
   const traced = (traceparent: string) => world.call('/v1/nothing', { headers: { traceparent } });
   expect((await traced(`00-${trace}-${'b'.repeat(16)}-01`)).json().trace_id).toBe(trace);
   expect((await traced('00-garbage')).headers.get('request-id')).toMatch(/^[0-9a-f]{32}$/);
-  expect((await traced(`00-${'0'.repeat(32)}-${'b'.repeat(16)}-01`)).json().trace_id).not.toBe('0'.repeat(32));
+  expect((await traced(`00-${'0'.repeat(32)}-${'b'.repeat(16)}-01`)).json().trace_id).not.toBe(
+    '0'.repeat(32),
+  );
 });
 
 it('goes on after all of that, with its memory given back', async () => {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { blake3Hash, requestText, signObjectSync, utf8 } from '@logline/canon-sign';
+import { blake3Hash, isSpanId, requestText, signObjectSync, utf8 } from '@logline/canon-sign';
 import { parseSubmitEnvelope, STREAMS, CONSUMERS, type Ack, type SubmitRequest } from '@logline/contracts';
 import { answer, pullMessages, type PositionedAck } from '@logline/jetstream';
 import {
@@ -42,7 +42,9 @@ export type Reply = {
   readonly headers: Headers;
   readonly bytes: Buffer;
   readonly text: string;
-  json(): any; // whatever the test expects
+  /** Whatever the test expects; it says so by what it compares with. */
+  // oxlint-disable-next-line typescript/no-explicit-any
+  json(): any;
 };
 export type CallOptions = {
   readonly method?: string;
@@ -218,26 +220,34 @@ export function acceptAll({ request, bodies }: Told): readonly PositionedAck[] {
   return request.spans.map(({ position }, i) => ({ position, ack: okAck(request, bodies[i]) }));
 }
 
-export function okAck({ trace, tenant }: Pick<SubmitRequest, 'trace' | 'tenant'>, body = new Uint8Array()): Ack {
+const NO_SPAN = 'urn:span:019a0000-0000-7000-8000-000000000000';
+
+export function okAck(
+  { trace, tenant }: Pick<SubmitRequest, 'trace' | 'tenant'>,
+  body: Uint8Array = new Uint8Array(),
+): Ack {
   const span: unknown = JSON.parse(new TextDecoder().decode(body));
   const id = typeof span === 'object' && span !== null && 'this' in span ? String(span.this) : '';
   return {
     status: 'ok',
-    this: /^urn:span:/.test(id) ? id : 'urn:span:019a0000-0000-7000-8000-000000000000',
+    this: isSpanId(id) ? id : NO_SPAN,
     trace_id: trace,
     receipt: {
       ts: '2026-01-01T00:00:00.000Z',
       hash: blake3Hash(body),
       signature: `${'A'.repeat(86)}==`,
       merkle: 'not a proof',
-      this: /^urn:span:/.test(id) ? id : 'urn:span:019a0000-0000-7000-8000-000000000000',
+      this: isSpanId(id) ? id : NO_SPAN,
       log: `logline.test/${tenant}`,
       index: 1,
     },
   };
 }
 
-export function refusal(code: '403_FORBIDDEN' | '428_PROOF_REQUIRED' | '422_SCHEMA_INVALID', trace: string): Ack {
+export function refusal(
+  code: '403_FORBIDDEN' | '428_PROOF_REQUIRED' | '422_SCHEMA_INVALID',
+  trace: string,
+): Ack {
   const status = Number(code.slice(0, 3));
   return {
     status: 'invalid',

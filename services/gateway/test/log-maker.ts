@@ -1,6 +1,6 @@
 import { blake3Hash, formatBase64, formatHex, signedMessage } from '@logline/canon-sign';
 import { formatInstant, type Receipt } from '@logline/contracts';
-import { publishFacts, toFactMessage } from '@logline/jetstream';
+import { publishFacts, toFactMessage, type FactMessage } from '@logline/jetstream';
 import {
   appendBatch,
   emptyTiledEdge,
@@ -40,8 +40,15 @@ export class LogMaker {
     return this.spans.length;
   }
 
-  /** One commit: the spans, one checkpoint behind them, a receipt each. Log time is a second per commit. */
+  /** One commit: the spans, one checkpoint behind them, a receipt each; and its facts out. */
   async append(...spans: readonly SignedSpan[]): Promise<readonly Receipt[]> {
+    const { receipts, facts } = this.seal(...spans);
+    await publishFacts(this.#nc, facts);
+    return receipts;
+  }
+
+  /** A commit of which nobody hears. Log time is a second per entry before it. */
+  seal(...spans: readonly SignedSpan[]): { receipts: readonly Receipt[]; facts: readonly FactMessage[] } {
     const first = this.size;
     const timeMs = NOW_MS + first * 1000;
     const leaves = spans.map(({ bytes }) => leafHash(bytes));
@@ -86,7 +93,6 @@ export class LogMaker {
         trace: 'a'.repeat(32),
       }),
     );
-    await publishFacts(this.#nc, facts);
-    return receipts;
+    return { receipts, facts };
   }
 }

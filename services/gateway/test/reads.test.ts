@@ -102,7 +102,9 @@ describe('a log of more than 65,536 entries', () => {
       const reply = await ask(`/v1/receipts/${receipt?.this}`);
       expect([index, reply.text]).toEqual([index, JSON.stringify(receipt)]);
       const spanBytes = log.spans[index]?.bytes ?? new Uint8Array();
-      expect(verifyReceipt({ receipt: reply.json(), spanBytes, vkeys: [vkeyOf(log)] }).index).toBe(BigInt(index));
+      expect(verifyReceipt({ receipt: reply.json(), spanBytes, vkeys: [vkeyOf(log)] }).index).toBe(
+        BigInt(index),
+      );
     }
   });
 
@@ -136,7 +138,14 @@ describe('a log of more than 65,536 entries', () => {
   );
 
   it('serves no tile wider than it is', async () => {
-    for (const path of ['tile/0/257', 'tile/0/257.p/78', 'tile/0/258.p/1', 'tile/1/001.p/2', 'tile/2/000.p/2', 'tile/3/000.p/1'])
+    for (const path of [
+      'tile/0/257',
+      'tile/0/257.p/78',
+      'tile/0/258.p/1',
+      'tile/1/001.p/2',
+      'tile/2/000.p/2',
+      'tile/3/000.p/1',
+    ])
       expect([path, (await ask(`/v1/log/large/${path}`)).status]).toEqual([path, 404]);
     expect((await ask('/v1/log/large/tile/1/000')).status).toBe(200);
     expect((await ask('/v1/log/large/tile/2/000.p/1')).status).toBe(200);
@@ -154,7 +163,9 @@ describe('a log of more than 65,536 entries', () => {
 describe('a query', () => {
   const responses = checkerOf(QueryResponse);
   const ask = async (more: object) => {
-    const reply = await world.call('/v1/spans/query', { body: JSON.stringify({ subject: SUBJECT, ...more }) });
+    const reply = await world.call('/v1/spans/query', {
+      body: JSON.stringify({ subject: SUBJECT, ...more }),
+    });
     expect([reply.status, responses.faults(reply.json())]).toEqual([200, []]);
     return { ...reply.json(), text: reply.text };
   };
@@ -170,7 +181,7 @@ describe('a query', () => {
     await world.untilProjected();
     const seen: string[] = [];
     let cursor: string | undefined;
-    for (let hasMore = true; hasMore; ) {
+    for (let hasMore = true; hasMore;) {
       const page = await ask({ limit: 7, ...(cursor === undefined ? {} : { cursor }) });
       expect(page.items.length).toBeLessThanOrEqual(7);
       seen.push(...page.items.map((span: { this: string }) => span.this));
@@ -211,7 +222,9 @@ describe('a query', () => {
   it('of large spans ends a page by its bytes', async () => {
     const subject = 'urn:minicontainer:acme/large';
     for (let i = 0; i < 4; i += 1)
-      await world.log.append(...Array.from({ length: 50 }, (_, j) => numbered(i * 50 + j, 'deploy.stop', subject, 60_000)));
+      await world.log.append(
+        ...Array.from({ length: 50 }, (_, j) => numbered(i * 50 + j, 'deploy.stop', subject, 60_000)),
+      );
     await world.untilProjected();
     const first = await ask({ subject, limit: 1000 });
     expect(first.items.length).toBeGreaterThan(100);
@@ -259,7 +272,9 @@ describe('the state', () => {
       cursor = `&cursor=${encodeURIComponent(page.cursor)}`;
     }
     const own = new Set(
-      world.log.spans.map(({ span }) => span.subject).filter((subject) => parseSubject(subject).kind === 'minicontainer'),
+      world.log.spans
+        .map(({ span }) => span.subject)
+        .filter((subject) => parseSubject(subject).kind === 'minicontainer'),
     );
     expect(seen).toEqual([...own].toSorted());
   });
@@ -267,7 +282,11 @@ describe('the state', () => {
 
 it('a span comes back as the bytes that were signed', async () => {
   const span = numbered(123, 'deploy.stop', SUBJECT, 10);
-  const odd = signedSpan({ intent: 'deploy.stop', subject: SUBJECT, payload: { text: 'ação ✓ \u2028 \u{1f600}', n: -0.5e-7 } });
+  const odd = signedSpan({
+    intent: 'deploy.stop',
+    subject: SUBJECT,
+    payload: { text: 'ação ✓ \u2028 \u{1f600}', n: -0.5e-7 },
+  });
   await world.log.append(span, odd);
   for (const one of [span, odd]) {
     const reply = await world.call(`/v1/spans/${one.span.this}`);

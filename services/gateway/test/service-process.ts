@@ -54,9 +54,7 @@ export async function start(service: string, env: Env): Promise<ServiceProcess> 
       if (process.env['LOGLINE_TEST_LOG'] !== undefined) console.log(text);
       if (line.msg === 'ready') resolve(String(line['url']));
     });
-    void exited.then(() =>
-      reject(new Error(`${service} did not start: ${JSON.stringify(lines.slice(-3))}`)),
-    );
+    void exited.then(() => reject(new Error(`${service} did not start: ${JSON.stringify(lines.slice(-3))}`)));
   });
   return {
     pid: child.pid ?? 0,
@@ -67,7 +65,11 @@ export async function start(service: string, env: Env): Promise<ServiceProcess> 
   };
 }
 
-async function endWith(child: ChildProcess, signal: NodeJS.Signals, exited: Promise<unknown>): Promise<number | null> {
+async function endWith(
+  child: ChildProcess,
+  signal: NodeJS.Signals,
+  exited: Promise<unknown>,
+): Promise<number | null> {
   if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
   child.kill(signal);
   await exited;

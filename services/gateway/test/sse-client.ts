@@ -22,7 +22,10 @@ export class SseClient {
   constructor(
     base: string,
     target: string,
-    options: CallOptions & { readonly onEvent?: (event: Event, client: SseClient) => void; readonly isPaused?: boolean } = {},
+    options: CallOptions & {
+      readonly onEvent?: (event: Event, client: SseClient) => void;
+      readonly isPaused?: boolean;
+    } = {},
   ) {
     const url = new URL(base);
     const { onEvent, isPaused, ...call } = options;

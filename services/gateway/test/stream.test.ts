@@ -2,7 +2,15 @@ import { randomInt } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { formatBase64url, utf8 } from '@logline/canon-sign';
 import { matchesIntent } from '@logline/contracts';
-import { eventually, NOW_MS, signedSpan, SUBJECT, TENANT, testToken, type SignedSpan } from '@logline/testing';
+import {
+  eventually,
+  NOW_MS,
+  signedSpan,
+  SUBJECT,
+  TENANT,
+  testToken,
+  type SignedSpan,
+} from '@logline/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { root, startGatewayWorld, type CallOptions, type GatewayWorld } from './gateway-world.ts';
 import { indexOf, SseClient } from './sse-client.ts';
@@ -71,7 +79,9 @@ describe('a stream', () => {
     const since = new Date(NOW_MS + (size - 2) * 1000).toISOString();
     const from = async (query: string): Promise<number | undefined> => {
       const client = open(`/v1/stream?${query}`);
-      await eventually(() => expect(client.events.filter(({ data }) => data !== '').length).toBeGreaterThan(0));
+      await eventually(() =>
+        expect(client.events.filter(({ data }) => data !== '').length).toBeGreaterThan(0),
+      );
       client.destroy();
       return indexOf(client.events.find(({ data }) => data !== '')?.id);
     };
@@ -96,7 +106,9 @@ describe('a stream', () => {
     let isWriting = true;
     const writer = (async () => {
       while (isWriting) {
-        await world.log.append(...Array.from({ length: randomInt(1, 12) }, () => nextSpan(randomInt(0, 3) === 0 ? 2000 : 0)));
+        await world.log.append(
+          ...Array.from({ length: randomInt(1, 12) }, () => nextSpan(randomInt(0, 3) === 0 ? 2000 : 0)),
+        );
         await pause(randomInt(0, 15));
       }
     })();
@@ -131,7 +143,9 @@ describe('a stream', () => {
     // what each has not seen yet comes by one more connection, and nothing else does
     for (const [i, { query, seen, last }] of readers.entries()) {
       const rest = open(`/v1/stream?${query}`, { headers: { 'last-event-id': last } });
-      await eventually(() => expect(rest.events.filter(({ data }) => data !== '').length + seen.length).toBe(expected[i]?.length));
+      await eventually(() =>
+        expect(rest.events.filter(({ data }) => data !== '').length + seen.length).toBe(expected[i]?.length),
+      );
       await eventually(() => expect(rest.comments).toBeGreaterThan(0));
       const later = rest.events.filter(({ data }) => data !== '').map(({ id }) => indexOf(id));
       expect([...seen, ...later]).toEqual(expected[i]);
@@ -166,7 +180,8 @@ describe('a stream', () => {
 
   it('of a client that takes nothing is cut off, and costs little until then', async () => {
     const before = world.log.size - 1;
-    for (let i = 0; i < 8; i += 1) await world.log.append(...Array.from({ length: 50 }, () => nextSpan(60_000)));
+    for (let i = 0; i < 8; i += 1)
+      await world.log.append(...Array.from({ length: 50 }, () => nextSpan(60_000)));
     await world.untilProjected();
     const rss = async (): Promise<number> =>
       Number(/^process_resident_memory_bytes (\d+)$/m.exec((await world.call('/metrics')).text)?.[1]);
@@ -188,7 +203,9 @@ describe('a stream', () => {
     expect(most - rssBefore).toBeLessThan(400 * 1024 * 1024);
     // one that does read gets all of it, however much slower than the server
     const patient = open('/v1/stream', { headers: { 'last-event-id': cursorBehind(before) } });
-    await eventually(() => expect(patient.events.filter(({ data }) => data !== '')).toHaveLength(400), { withinMs: 60_000 });
+    await eventually(() => expect(patient.events.filter(({ data }) => data !== '')).toHaveLength(400), {
+      withinMs: 60_000,
+    });
     patient.destroy();
   });
 
@@ -242,7 +259,9 @@ describe('a ticket', () => {
     await ask({ headers });
     expect((await world.call(`/v1/stream?ticket=${one.json().ticket}`, bare)).status).toBe(401);
     first.destroy();
-    expect((await ask({ headers: { ...headers, 'idempotency-key': 'other' } })).json().code).toBe('409_NONCE_REUSED');
+    expect((await ask({ headers: { ...headers, 'idempotency-key': 'other' } })).json().code).toBe(
+      '409_NONCE_REUSED',
+    );
   });
 });
 

@@ -36,11 +36,18 @@ afterEach(() => {
 judge = acceptAll;
 
 const spanOf = (nth: number, more: Record<string, unknown> = {}) =>
-  signedSpan({ intent: 'deploy.stop', subject: SUBJECT, nth, payload: { target: { provider: 'docker' }, ...more } });
+  signedSpan({
+    intent: 'deploy.stop',
+    subject: SUBJECT,
+    nth,
+    payload: { target: { provider: 'docker' }, ...more },
+  });
 const bodies = (count: number, padding = 0) =>
   Array.from({ length: count }, (_, i) => spanOf(i, padding === 0 ? {} : { pad: 'x'.repeat(padding) }).bytes);
-const asArray = (spans: readonly Uint8Array[]) => `[${spans.map((one) => Buffer.from(one).toString()).join(',')}]`;
-const asLines = (spans: readonly Uint8Array[]) => `${spans.map((one) => Buffer.from(one).toString()).join('\n')}\n`;
+const asArray = (spans: readonly Uint8Array[]) =>
+  `[${spans.map((one) => Buffer.from(one).toString()).join(',')}]`;
+const asLines = (spans: readonly Uint8Array[]) =>
+  `${spans.map((one) => Buffer.from(one).toString()).join('\n')}\n`;
 const post = (body: string | Uint8Array, more: object = {}) => world.call('/v1/spans', { body, ...more });
 
 describe('what is sent on', () => {
@@ -73,11 +80,20 @@ describe('what is sent on', () => {
       await post(asLines(spans), ndjson),
       await post(asLines(spans).trimEnd(), ndjson),
       await post(zstdCompressSync(asLines(spans)), { ...ndjson, headers: { 'content-encoding': 'zstd' } }),
-      await post(zstdCompressSync(asArray(spans)), { headers: { 'content-encoding': 'zstd' }, signedBy: undefined }),
+      await post(zstdCompressSync(asArray(spans)), {
+        headers: { 'content-encoding': 'zstd' },
+        signedBy: undefined,
+      }),
     ];
     for (const [i, reply] of replies.entries()) {
-      expect([i, reply.status, reply.json().map((ack: Ack) => ack.status)]).toEqual([i, 200, ['ok', 'ok', 'ok']]);
-      expect(half.told[i]?.bodies.map((one) => Buffer.from(one))).toEqual(spans.map((one) => Buffer.from(one)));
+      expect([i, reply.status, reply.json().map((ack: Ack) => ack.status)]).toEqual([
+        i,
+        200,
+        ['ok', 'ok', 'ok'],
+      ]);
+      expect(half.told[i]?.bodies.map((one) => Buffer.from(one))).toEqual(
+        spans.map((one) => Buffer.from(one)),
+      );
     }
   });
 
@@ -140,7 +156,9 @@ describe('many spans', () => {
       }));
     const reply = await post(asArray([one, huge, two, three]));
     expect(reply.status).toBe(207);
-    expect(reply.json().map((ack: Ack) => (ack.status === 'ok' ? 200 : ack.http_status))).toEqual([200, 413, 403, 200]);
+    expect(reply.json().map((ack: Ack) => (ack.status === 'ok' ? 200 : ack.http_status))).toEqual([
+      200, 413, 403, 200,
+    ]);
   });
 
   it('a single one that is too large is 413, and nobody is asked', async () => {
@@ -150,9 +168,7 @@ describe('many spans', () => {
   });
 
   it('of many clients share envelopes while one is on its way', async () => {
-    const replies = await Promise.all(
-      Array.from({ length: 200 }, (_, i) => post(spanOf(i).bytes)),
-    );
+    const replies = await Promise.all(Array.from({ length: 200 }, (_, i) => post(spanOf(i).bytes)));
     expect(new Set(replies.map(({ status }) => status))).toEqual(new Set([200]));
     for (const [i, reply] of replies.entries()) expect(reply.json()[0].this).toBe(spanOf(i).span.this);
   });
@@ -178,12 +194,19 @@ describe('an ack', () => {
   });
 
   it('of a twin in flight may be asked for again, of another conflict not', async () => {
-    const conflict = (reason: string) => ({ request }: Told) => [
-      {
-        position: 0,
-        ack: { ...refusal('403_FORBIDDEN', request.trace), code: '409_IDEMPOTENCY_CONFLICT', http_status: 409, reason } as Ack,
-      },
-    ];
+    const conflict =
+      (reason: string) =>
+      ({ request }: Told) => [
+        {
+          position: 0,
+          ack: {
+            ...refusal('403_FORBIDDEN', request.trace),
+            code: '409_IDEMPOTENCY_CONFLICT',
+            http_status: 409,
+            reason,
+          } as Ack,
+        },
+      ];
     judge = conflict('in_flight');
     expect((await post(spanOf(1).bytes)).headers.get('x-should-retry')).toBe('true');
     judge = conflict('payload_mismatch');
@@ -193,7 +216,10 @@ describe('an ack', () => {
   it('counts once, and one that is none is not taken', async () => {
     judge = ({ request, bodies: sent }) => {
       world.nc.publish(request.reply, 'garbage');
-      world.nc.publish(request.reply, JSON.stringify({ v: 1, trace: request.trace, acks: [{ position: 0, ack: {} }] }));
+      world.nc.publish(
+        request.reply,
+        JSON.stringify({ v: 1, trace: request.trace, acks: [{ position: 0, ack: {} }] }),
+      );
       answer(world.nc, request.reply, request.trace, [{ position: 7, ack: okAck(request, sent[0]) }]);
       answer(world.nc, request.reply, request.trace, [{ position: 0, ack: okAck(request, sent[0]) }]);
       return [{ position: 0, ack: refusal('403_FORBIDDEN', request.trace) }];
@@ -276,6 +302,8 @@ it('a token that was revoked does not get in any more', async () => {
   expect((await post(spanOf(1).bytes, { token: second.text })).status).toBe(200);
   const revoke = { kind: 'registry/apikey-revocation.v1', token_id: 'tok2' };
   await world.log.append(signedSpan({ intent: 'registry.apikey.revoke', subject, payload: revoke }));
-  await eventually(async () => expect((await post(spanOf(1).bytes, { token: second.text })).status).toBe(401));
+  await eventually(async () =>
+    expect((await post(spanOf(1).bytes, { token: second.text })).status).toBe(401),
+  );
   expect((await post(spanOf(1).bytes, { signedBy: root })).status).toBe(200);
 });

@@ -46,7 +46,9 @@ export class AuthService {
     private readonly moves: Moves,
   ) {
     this.authorities = new Set(config.authorities.split(','));
-    this.operatorKeys = new Map(config.operatorKeys.split(',').map((key) => [key.split(':')[0] ?? '', key.split(':')[1] ?? '']));
+    this.operatorKeys = new Map(
+      config.operatorKeys.split(',').map((key) => [key.split(':')[0] ?? '', key.split(':')[1] ?? '']),
+    );
     this.limiter = new RateLimiter(config.requestsPerSecond);
     this.ratePolicy = `"default";q=${config.requestsPerSecond};w=1`;
   }

@@ -128,9 +128,9 @@ describe('a signed request', () => {
     await expect(verifySignature({ ...request(), authority: 'evil' }, rules, keyOf)).rejects.toThrowError(
       coded('401_UNAUTHORIZED'),
     );
-    await expect(verifySignature({ ...request(), bodyHash: blake3Hash(utf8('[]')) }, rules, keyOf)).rejects.toThrowError(
-      coded('401_UNAUTHORIZED'),
-    );
+    await expect(
+      verifySignature({ ...request(), bodyHash: blake3Hash(utf8('[]')) }, rules, keyOf),
+    ).rejects.toThrowError(coded('401_UNAUTHORIZED'));
   });
 
   it('is stale 121 seconds later', async () => {

@@ -115,7 +115,10 @@ export async function verifySignature(
 /** @throws GatewayError `400_BAD_REQUEST` for an empty or overlong one, or one that is not the same bytes in every language */
 export function checkIdempotencyKey(key: string): void {
   if (!/^[\x20-\x7e]{1,255}$/.test(key))
-    throw new GatewayError('400_BAD_REQUEST', 'Idempotency-Key must have 1 to 255 printable ASCII characters');
+    throw new GatewayError(
+      '400_BAD_REQUEST',
+      'Idempotency-Key must have 1 to 255 printable ASCII characters',
+    );
 }
 
 function textOf({ method, authority, target, headers, bodyHash }: HttpRequest): string {

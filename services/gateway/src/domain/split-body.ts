@@ -53,11 +53,10 @@ function attempt<T>(prefix: string, read: () => T): T {
     if (!(cause instanceof CanonError)) throw cause;
     const { message } = cause;
     const details = [{ pointer: `${prefix}${cause.pointer ?? ''}`, message }];
-    throw new GatewayError(
-      '400_BAD_REQUEST',
-      `the body is not JSON of the canonical profile: ${message}`,
-      { cause, details },
-    );
+    throw new GatewayError('400_BAD_REQUEST', `the body is not JSON of the canonical profile: ${message}`, {
+      cause,
+      details,
+    });
   }
 }
 

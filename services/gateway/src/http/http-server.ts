@@ -69,7 +69,11 @@ function wrongMethod(method: string, allowed: readonly string[]): GatewayError {
   return new GatewayError('405_METHOD_NOT_ALLOWED', `not with ${method}: use ${allow}`, { allow });
 }
 
-function holdBody(budget: BodyBudget, request: FastifyRequest, reply: FastifyReply): GatewayError | undefined {
+function holdBody(
+  budget: BodyBudget,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): GatewayError | undefined {
   const { 'content-length': length, 'transfer-encoding': encoding } = request.headers;
   // a body of unknown length counts as the longest
   const bytes = encoding === undefined ? Number(length ?? 0) : MAX_BODY_BYTES;

@@ -11,12 +11,18 @@ import { GatewayError } from '../errors.ts';
 export function parseDto<T extends object>(Dto: new () => T, plain: unknown): T {
   const given: Record<string, unknown> = typeof plain === 'object' && plain !== null ? { ...plain } : {};
   const dto = plainToInstance(Dto, given);
-  const faults = validateSync(dto, { whitelist: true, forbidNonWhitelisted: true, forbidUnknownValues: true });
+  const faults = validateSync(dto, {
+    whitelist: true,
+    forbidNonWhitelisted: true,
+    forbidUnknownValues: true,
+  });
   if (faults.length === 0) return dto;
   const details = faults.map(({ property, constraints = {} }) => ({
     pointer: `/${property}`,
     message:
-      'whitelistValidation' in constraints ? 'is not a known parameter' : Object.values(constraints).join('; '),
+      'whitelistValidation' in constraints
+        ? 'is not a known parameter'
+        : Object.values(constraints).join('; '),
   }));
   throw new GatewayError(
     '400_BAD_REQUEST',

@@ -17,7 +17,10 @@ export class ProblemFilter implements ExceptionFilter {
     const error = toGatewayError(thrown);
     const problem = toProblem(error, request.id, Date.now());
     if (problem.status >= 500)
-      this.log.error({ err: thrown, trace_id: request.id, route: request.routeOptions.url }, 'request failed');
+      this.log.error(
+        { err: thrown, trace_id: request.id, route: request.routeOptions.url },
+        'request failed',
+      );
     if (reply.sent || reply.raw.headersSent) {
       reply.raw.destroy();
       return;

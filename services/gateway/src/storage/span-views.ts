@@ -65,12 +65,7 @@ export async function findSpans(pool: Pool, filter: SpanFilter): Promise<SpanPag
  * The log index of the first span whose log time is not before `sinceMs`, or `size` when all are. Log time never goes
  * backwards, so halving finds it, in one statement.
  */
-export async function firstSince(
-  pool: Pool,
-  tenant: string,
-  size: number,
-  sinceMs: number,
-): Promise<number> {
+export async function firstSince(pool: Pool, tenant: string, size: number, sinceMs: number): Promise<number> {
   const [row] = await query<{ low: number }>(
     pool,
     `with recursive search(low, high) as (
