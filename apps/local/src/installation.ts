@@ -4,6 +4,7 @@ import { blake3Hash, parseHex, utf8 } from '@logline/canon-sign';
 import { SERVICE_NAMES } from '@logline/contracts';
 import { ensureContainerEngine, findFreePort, type EnsuredEngine } from '@logline/engines';
 import { formatVkey } from '@logline/tlog';
+import { clearContainers } from './clear-containers.ts';
 import { Commands } from './command.ts';
 import { readEnvFile, writeEnvFile, type EnvFile } from './env-file.ts';
 import { LocalError } from './errors.ts';
@@ -52,6 +53,8 @@ export async function startInstallation(options: InstallationOptions): Promise<I
   }
   const stop = async (): Promise<void> => {
     await supervisor.stop(STOP_ORDER);
+    if (engine !== null)
+      await clearContainers(engine, RUNNER, report).catch((error: unknown) => report(String(error)));
     await Promise.all([infrastructure?.stop(), engine?.stop()]);
   };
 
