@@ -1,11 +1,4 @@
-import {
-  type AnyEntity,
-  type EntityName,
-  type EntitySchema,
-  type MigrationObject,
-  MikroORM,
-} from '@mikro-orm/postgresql';
-import { Migrator } from '@mikro-orm/migrations';
+import type { AnyEntity, EntityName, EntitySchema, MigrationObject, MikroORM } from '@mikro-orm/postgresql';
 import pg from 'pg';
 import { toPostgresError } from './errors.ts';
 
@@ -29,8 +22,13 @@ export async function createOrm({
   migrations,
   max = 8,
 }: OrmOptions): Promise<MikroORM> {
+  // half a second of loading, which whoever only writes SQL does not pay
+  const [{ MikroORM: Orm }, { Migrator }] = await Promise.all([
+    import('@mikro-orm/postgresql'),
+    import('@mikro-orm/migrations'),
+  ]);
   try {
-    return await MikroORM.init({
+    return await Orm.init({
       clientUrl: url,
       schema,
       entities: [...entities],
