@@ -14,13 +14,18 @@ export function node24() {
   throw new Error('Node 24 is missing: run npm install (it is a dev dependency)');
 }
 
-/** Installs what package-lock.json names, when that was not done yet for this very lock file. */
+/**
+ * Installs what package-lock.json pins, when that was not done yet for this very lock file. `npm install`, not `npm ci`: some registries lack
+ * the optional binaries of other platforms, which a lock file then cannot name and `npm ci` will not do without.
+ */
 export function ensureInstalled(options = {}) {
-  const lock = readFileSync(join(root, 'package-lock.json'), 'utf8');
+  const lockFile = join(root, 'package-lock.json');
+  const lock = () => digest(readFileSync(lockFile, 'utf8'));
   const stamp = join(root, 'node_modules', '.logline-installed');
-  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === digest(lock)) return false;
-  run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], options);
-  writeFileSync(stamp, digest(lock));
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === lock()) return false;
+  run('npm', ['install', '--no-audit', '--no-fund', '--loglevel=error'], options);
+  // npm may have completed the lock file for this platform
+  writeFileSync(stamp, lock());
   return true;
 }
 
