@@ -59,6 +59,11 @@ export class GateAndLedger {
     return this.logOf(tenant).log.facts.filter(({ span }) => span.intent === intent);
   }
 
+  /** How many facts each tenant's log has. */
+  sizes(): Readonly<Record<string, number>> {
+    return Object.fromEntries([...this.#logs].map(([tenant, { log }]) => [tenant, log.facts.length]));
+  }
+
   /** What clients and runners said, judged before. */
   async commit(
     tenant: string,

@@ -220,10 +220,8 @@ describe('the projector', () => {
     const projector = await start();
     const facts = bad.append(traffic('bad', 6));
     bad.facts.length = 2; // as far as the views can come
-    const spoilt = facts.map(({ span, bytes, place, message }) =>
-      place.index === 2
-        ? toFactMessage(span, Buffer.from('garbage'), place)
-        : { ...message, msgId: message.msgId },
+    const spoilt = facts.map(({ span, place, message }) =>
+      place.index === 2 ? toFactMessage(span, Buffer.from('garbage'), place) : message,
     );
     await publishFacts(nc, spoilt.slice(0, 3));
     await good.commit(nc, traffic('good', 100));

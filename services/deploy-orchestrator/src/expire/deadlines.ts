@@ -47,7 +47,8 @@ export class Deadlines {
 
   stop(): void {
     this.isLeading = false;
-    for (const subject of [...this.armed.keys()]) this.disarm(subject);
+    for (const { timer } of this.armed.values()) clearTimeout(timer);
+    this.armed.clear();
   }
 
   private disarm(subject: string): void {
