@@ -1,7 +1,7 @@
 import { FIRST_PARTITION } from '@logline/contracts';
 import { classifyBy } from '@logline/jetstream';
 import { JetStreamModule, JetStreamStrategy, NATS } from '@logline/jetstream/nest';
-import { openPool, type Pool, POSTGRES_FAULTS } from '@logline/postgres';
+import { Leadership, openPool, type Pool, POSTGRES_FAULTS } from '@logline/postgres';
 import { readKeyFile, readSecretFile, type ServiceParts } from '@logline/service';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { type DynamicModule, Module } from '@nestjs/common';
@@ -11,7 +11,6 @@ import { AppendService } from './append/append.service.ts';
 import type { LedgerConfig } from './config.ts';
 import { LEDGER_FAULTS } from './errors.ts';
 import { assemblePartition, type Partition } from './lead/partition.ts';
-import { Leadership } from './lead/leadership.ts';
 
 export const POOL: unique symbol = Symbol('POOL');
 const PARTITION: unique symbol = Symbol('PARTITION');

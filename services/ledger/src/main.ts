@@ -1,9 +1,8 @@
 import { JetStreamStrategy, NATS } from '@logline/jetstream/nest';
-import type { Pool } from '@logline/postgres';
+import { Leadership, type Pool } from '@logline/postgres';
 import { bootService } from '@logline/service';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { LedgerConfig, PREFIX } from './config.ts';
-import { Leadership } from './lead/leadership.ts';
 import { LedgerModule, POOL } from './ledger.module.ts';
 
 await bootService({

@@ -1,4 +1,3 @@
-import { hostname } from 'node:os';
 import type { LocalSigner } from '@logline/canon-sign';
 import { CONSUMERS, STREAMS, SUBMIT_RECHECK, type SubmitRequest } from '@logline/contracts';
 import {
@@ -11,9 +10,9 @@ import {
   recreateConsumer,
 } from '@logline/jetstream';
 import type { JetStreamStrategy } from '@logline/jetstream/nest';
-import { Lease, type Pool } from '@logline/postgres';
+import { Leadership, type Pool } from '@logline/postgres';
 import { formatVkey } from '@logline/tlog';
-import { nuid, type NatsConnection } from '@nats-io/nats-core';
+import type { NatsConnection } from '@nats-io/nats-core';
 import type { AppendMetrics } from '../append/append-metrics.ts';
 import { AppendService } from '../append/append.service.ts';
 import { Memory } from '../append/memory.ts';
@@ -24,7 +23,6 @@ import { loadPartition } from '../storage/load-logs.ts';
 import { onPool } from '../storage/on-pool.ts';
 import { pruneSpent } from '../storage/prune-spent.ts';
 import { readFacts } from '../storage/read-facts.ts';
-import { Leadership } from './leadership.ts';
 
 export type PartitionParts = {
   readonly partition: number;
@@ -94,13 +92,9 @@ export function assemblePartition(parts: PartitionParts): Partition {
 
   let chores: NodeJS.Timeout | undefined;
   const leadership = new Leadership({
-    lease: new Lease({
-      ttlMs: LEASE_MS,
-      pool,
-      name: consumer,
-      holder: `${hostname()}/${process.pid}/${nuid.next()}`,
-      onLost: () => leadership.lose(),
-    }),
+    pool,
+    name: consumer,
+    ttlMs: LEASE_MS,
     begin: async (epoch) => {
       lane.start((await loadPartition(sql, partition)).map((one) => ({ log: one, size: one.size })));
       append.lead(epoch);
