@@ -9,11 +9,14 @@ import { writeManifest } from '../../manifest/edit.ts';
 type Options = {
   readonly name: string;
   readonly image: string;
-  readonly target: readonly string[];
+  readonly target?: readonly string[];
   readonly port?: number;
   readonly out: string;
   readonly force?: boolean;
 };
+
+// not commander's own default: what is given would be added to it
+const DEFAULT_TARGETS = ['docker', 'podman'];
 
 export function addInit(group: Command, makeContext: ContextMaker): void {
   addCommand<Options>(group, makeContext, {
@@ -30,7 +33,7 @@ export function addInit(group: Command, makeContext: ContextMaker): void {
       new Option('--image <image>', 'the image to run').makeOptionMandatory(),
       new Option('--target <target>', 'where it may run; several with commas')
         .argParser(collectList)
-        .default(['docker', 'podman'], 'docker,podman'),
+        .default(undefined, DEFAULT_TARGETS.join(',')),
       new Option('--port <port>', 'a port of the container; the host takes any free one').argParser(
         parseCount(1, 65_535),
       ),
@@ -59,7 +62,10 @@ export function addInit(group: Command, makeContext: ContextMaker): void {
             : { ports: [{ host: 0, container: options.port }], env: { PORT: String(options.port) } }),
           resources: { memory_bytes: 268_435_456, pids: 256 },
           security: { read_only_rootfs: true },
-          targets: options.target.map((text) => ({ service: options.name, ...parseTarget(text) })),
+          targets: (options.target ?? DEFAULT_TARGETS).map((text) => ({
+            service: options.name,
+            ...parseTarget(text),
+          })),
         },
       };
       await writeManifest(path, manifest);
