@@ -1,9 +1,6 @@
-import { writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { blake3Hash, parseHex, utf8 } from '@logline/canon-sign';
-import { SERVICE_NAMES } from '@logline/contracts';
-import { ensureContainerEngine, findFreePort, type EnsuredEngine } from '@logline/engines';
-import { formatVkey } from '@logline/tlog';
+import { blake3Hash, utf8 } from '@logline/canon-sign';
+import { ensureContainerEngine, type EnsuredEngine } from '@logline/engines';
 import { clearContainers } from './clear-containers.ts';
 import { Commands } from './command.ts';
 import { readEnvFile, writeEnvFile, type EnvFile } from './env-file.ts';
@@ -14,14 +11,13 @@ import { migrate } from './migrate.ts';
 import type { Secrets } from './secrets.ts';
 import { runnerSpec, serviceSpecs, STOP_ORDER, toProcess, type Surroundings } from './services.ts';
 import { Supervisor } from './supervisor.ts';
-import { bearTenant, registerRunner } from './tenant.ts';
+import { logKeyOf, surroundings } from './surroundings.ts';
+import { bearTenant, isRegistered, registerRunner } from './tenant.ts';
 import { waitReady } from './wait-ready.ts';
 
 /** The blueprint's tenant, so that its quick start works as printed. */
 export const TENANT = 'voulezvous';
-export const RUNNER = 'local';
-const ORIGIN = 'logline.local';
-const PREFERRED_GATEWAY_PORT = 8080;
+const RUNNER = 'local';
 const READY_WITHIN_MS = 60_000;
 
 export type InstallationOptions = {
@@ -31,183 +27,158 @@ export type InstallationOptions = {
   readonly report: (line: string) => void;
 };
 
-export type Installation = {
-  readonly env: EnvFile;
-  readonly engine: EnsuredEngine | null;
+/** The whole system on this machine: engines, streams, tables, services, the first tenant and its runner. */
+export class Installation {
   readonly commands: Commands;
-  stop(): Promise<void>;
-};
+  private readonly options: InstallationOptions;
+  private readonly supervisor: Supervisor;
+  private infrastructure: Infrastructure | undefined;
+  private looking: ReturnType<typeof ensureContainerEngine> | undefined;
+  private found: EnsuredEngine | null = null;
+  private written: EnvFile | undefined;
 
-/** The whole system on this machine: engines, streams, tables, services, the first tenant and its runner. Returns when all of it is ready. */
-export async function startInstallation(options: InstallationOptions): Promise<Installation> {
-  const { layout, secrets, allowInstall, report } = options;
-  const supervisor = new Supervisor(report, () => void refreshPids());
-  let infrastructure: Infrastructure | undefined;
-  let env: EnvFile | undefined;
-  let engine: EnsuredEngine | null = null;
-
-  async function refreshPids(): Promise<void> {
-    if (env === undefined || infrastructure === undefined) return;
-    env = { ...env, processes: pidsOf(supervisor, infrastructure, engine) };
-    await writeEnvFile(layout.env, env);
+  private constructor(options: InstallationOptions) {
+    this.options = options;
+    this.commands = new Commands(options.layout);
+    this.supervisor = new Supervisor(options.report, () => void this.writeEnv({}));
   }
-  const stop = async (): Promise<void> => {
-    await supervisor.stop(STOP_ORDER);
-    if (engine !== null)
-      await clearContainers(engine, RUNNER, report).catch((error: unknown) => report(String(error)));
-    await Promise.all([infrastructure?.stop(), engine?.stop()]);
-  };
 
-  try {
+  /** Resolves when all of it is ready; what has started is stopped again when something does not come up. */
+  static async start(options: InstallationOptions): Promise<Installation> {
+    const installation = new Installation(options);
+    try {
+      await installation.startAll();
+      return installation;
+    } catch (error) {
+      await installation.stop();
+      throw error;
+    }
+  }
+
+  get env(): EnvFile {
+    if (this.written === undefined) throw new LocalError('NOT_READY', 'nothing has started yet');
+    return this.written;
+  }
+
+  /** @throws LocalError `NO_ENGINE` */
+  get engine(): EnsuredEngine {
+    if (this.found !== null) return this.found;
+    throw new LocalError(
+      'NO_ENGINE',
+      'the main job needs a container engine: install Docker or Podman and start again',
+    );
+  }
+
+  async stop(): Promise<void> {
+    const { report } = this.options;
+    await this.supervisor.stop(STOP_ORDER);
+    // an engine that was still being started is ours to end, too
+    const engine = await this.looking?.catch(() => null);
+    const own = engine !== null && engine !== undefined && 'kind' in engine ? engine : null;
+    if (own !== null)
+      await clearContainers(own, RUNNER, report).catch((error: unknown) => report(String(error)));
+    await Promise.all([this.infrastructure?.stop(), own?.stop()]);
+  }
+
+  private async startAll(): Promise<void> {
+    const { layout, secrets, allowInstall, report } = this.options;
     const before = await readEnvFile(layout.env);
-    const looking = ensureContainerEngine({ dir: layout.engine, report, allowInstall });
-    // an engine that cannot be had is said when it is needed, not before everything else has started
-    looking.catch(() => undefined);
-    infrastructure = await startInfrastructure({
+    this.looking = ensureContainerEngine({ dir: layout.engine, report, allowInstall });
+    // one that cannot be had is said when it is needed, not before everything else has started
+    this.looking.catch(() => undefined);
+    this.infrastructure = await startInfrastructure({
       layout,
       secrets,
       runner: { tenant: TENANT, name: RUNNER },
       allowInstall,
       report,
-      onChange: () => void refreshPids(),
+      onChange: () => void this.writeEnv({}),
     });
-    const around = await surroundings(options, infrastructure, before);
-    const specs = serviceSpecs(around);
-    await migrate(specs, around);
-    for (const spec of specs) await supervisor.start(toProcess(spec, around));
-    await Promise.all(specs.map(({ name, port }) => waitReady(name, port, supervisor, READY_WITHIN_MS)));
-    const logKey = await logKeyOf(secrets);
-    const commands = new Commands(layout);
-    const baseUrl = `http://127.0.0.1:${around.ports['gateway'] ?? 0}`;
+    const { natsUrl, adminUrl } = this.infrastructure;
+    report(`nats-server at ${natsUrl}, PostgreSQL at ${new URL(adminUrl).host}`);
+    const around = await surroundings(this.options, this.infrastructure, before);
     await secrets.password('wallet');
-    env = {
-      baseUrl,
+    await this.writeEnv({
+      baseUrl: gatewayUrl(around),
       tenant: TENANT,
       operatorKeyFile: secrets.path('operator.json'),
       walletFile: layout.wallet,
       passphraseFile: secrets.path('wallet.password'),
-      natsUrl: infrastructure.natsUrl,
-      postgresUrl: infrastructure.adminUrl,
-      logKey,
-      processes: pidsOf(supervisor, infrastructure, engine),
-    };
-    // the commands below find the installation by this file, as everybody does
-    await writeEnvFile(layout.env, env);
-    const { apiKey, rootKey } = await bearTenant(TENANT, commands, secrets);
-    env = { ...env, apiKey };
-    await writeEnvFile(layout.env, env);
-    const found = await looking;
-    if ('kind' in found) {
-      engine = found;
-      env = { ...env, engine: { kind: found.kind, socketPath: found.socketPath } };
-      await registerRunner({ tenant: TENANT, runner: RUNNER, provider: found.kind }, commands, secrets);
-      const runner = runnerSpec({
-        ...around,
-        tenant: TENANT,
-        runner: RUNNER,
-        provider: found.kind,
-        engineSocket: found.socketPath,
-        gatewayUrl: baseUrl,
-        rootKey,
-        logKey,
-        node: hostname(),
-        runnerSecrets: tmpfsDir(layout.home),
-      });
-      await supervisor.start(toProcess(runner, around));
-      await waitReady('runner', runner.port, supervisor, READY_WITHIN_MS);
-    } else {
-      report(`${found.missing}; ${found.how}`);
+      natsUrl,
+      postgresUrl: adminUrl,
+      logKey: await logKeyOf(TENANT, secrets),
+    });
+    // a runner that was registered before waits for nobody
+    const isKnown = await isRegistered(secrets);
+    await Promise.all([this.startServices(around), isKnown ? this.startRunner(around) : undefined]);
+    const { apiKey } = await bearTenant(TENANT, this.commands, secrets);
+    // commands find the installation by this file, as everybody does
+    await this.writeEnv({ apiKey });
+    if (!isKnown) await this.startRunner(around);
+    await this.writeEnv({});
+  }
+
+  private async startServices(around: Surroundings): Promise<void> {
+    const specs = serviceSpecs(around);
+    await migrate(specs, around);
+    this.options.report('tables are there; starting the services');
+    for (const spec of specs) await this.supervisor.start(toProcess(spec, around));
+    await Promise.all(specs.map(({ name, port }) => waitReady(name, port, this.supervisor, READY_WITHIN_MS)));
+    this.options.report(`services: ${specs.map(({ name }) => name).join(', ')}`);
+  }
+
+  /** The runner of this machine's engine; registered first, when it never was. Without an engine there is none, and it is said. */
+  private async startRunner(around: Surroundings): Promise<void> {
+    const { layout, secrets, report } = this.options;
+    const found = await this.looking;
+    if (found === undefined || !('kind' in found)) {
+      report(`${found?.missing ?? 'no container engine'}; ${found?.how ?? ''}`);
+      return;
     }
-    await refreshPids();
-    return { env, engine, commands, stop };
-  } catch (error) {
-    await stop();
-    throw error;
+    this.found = found;
+    await this.writeEnv({ engine: { kind: found.kind, socketPath: found.socketPath } });
+    await registerRunner({ tenant: TENANT, runner: RUNNER, provider: found.kind }, this.commands, secrets);
+    const { rootKey } = await bearTenant(TENANT, this.commands, secrets);
+    const runner = runnerSpec({
+      ...around,
+      tenant: TENANT,
+      runner: RUNNER,
+      provider: found.kind,
+      engineSocket: found.socketPath,
+      gatewayUrl: gatewayUrl(around),
+      rootKey,
+      logKey: await logKeyOf(TENANT, secrets),
+      node: hostname(),
+      runnerSecrets: tmpfsDir(layout.home),
+    });
+    await this.supervisor.start(toProcess(runner, around));
+    await waitReady('runner', runner.port, this.supervisor, READY_WITHIN_MS);
+    report(`runner: ${RUNNER}, on ${found.kind} ${found.version}`);
+  }
+
+  private async writeEnv(change: Partial<EnvFile>): Promise<void> {
+    const next = { ...this.written, ...change, processes: this.pids() };
+    if (next.baseUrl === undefined) return;
+    this.written = next as EnvFile; // baseUrl comes with all the others, in the first change
+    await writeEnvFile(this.options.layout.env, this.written);
+  }
+
+  private pids(): Record<string, number> {
+    const engine = this.found;
+    return {
+      supervisor: process.pid,
+      ...this.infrastructure?.pids(),
+      ...(engine?.pid === undefined ? {} : { [engine.kind]: engine.pid }),
+      ...this.supervisor.pids(),
+    };
   }
 }
 
-async function surroundings(
-  { layout, secrets }: InstallationOptions,
-  infrastructure: Infrastructure,
-  before: EnvFile | null,
-): Promise<Surroundings> {
-  const services = ['ledger', 'tdln-gate', 'wallet-verifier', 'projector', 'deploy-orchestrator', 'runner'];
-  // the gateway stays where it was, if it can: clients have its address
-  const preferred = before === null ? PREFERRED_GATEWAY_PORT : Number(new URL(before.baseUrl).port);
-  const ports: Record<string, number> = { gateway: await findFreePort(preferred) };
-  for (const service of services) ports[service] = await findFreePort();
-  const token = await secrets.text('operator.token', () => `operator_${randomToken()}`);
-  await writeSharedFiles(secrets, infrastructure, token);
-  const operator = await secrets.key('operator', 'operator');
-  return {
-    layout,
-    natsUrl: infrastructure.natsUrl,
-    secretFile: (name) => secrets.path(name),
-    ports,
-    origin: ORIGIN,
-    authorities: ['127.0.0.1', 'localhost'].map((host) => `${host}:${ports['gateway'] ?? 0}`).join(','),
-    operatorTokenHash: blake3Hash(utf8(token)),
-    operatorKeys: `${operator.kid}:${operator.pub}`,
-  };
-}
-
-/** What services read as files: URLs with passwords in them, the operator's keys, and everything a new tenant's log begins with. */
-async function writeSharedFiles(
-  secrets: Secrets,
-  { postgresUrls }: Infrastructure,
-  token: string,
-): Promise<void> {
-  const operator = await secrets.key('operator', 'operator');
-  const log = await secrets.key('log', 'log');
-  const services = await Promise.all(
-    SERVICE_NAMES.map(async (service) => {
-      const { kid, pub } = await secrets.key(service, service);
-      return { service, kid, pub };
-    }),
-  );
-  const write = (name: string, text: string): Promise<void> =>
-    writeFile(secrets.path(name), text, { mode: 0o600 });
-  for (const [role, url] of Object.entries(postgresUrls)) await write(`postgres-${role}.url`, `${url}\n`);
-  await write('operator-keys.json', JSON.stringify([{ kid: operator.kid, pub: operator.pub }]));
-  const { kid, seed } = operator;
-  await write(
-    'operator.json',
-    JSON.stringify({ kid, seed, token, origin: ORIGIN, log_pub: log.pub, services }),
-  );
-}
-
-async function logKeyOf(secrets: Secrets): Promise<string> {
-  const { pub } = await secrets.key('log', 'log');
-  return formatVkey(`${ORIGIN}/${TENANT}`, parseHex(pub, 32));
-}
-
-function pidsOf(
-  supervisor: Supervisor,
-  infrastructure: Infrastructure,
-  engine: EnsuredEngine | null,
-): Record<string, number> {
-  return {
-    supervisor: process.pid,
-    ...infrastructure.pids(),
-    ...(engine?.pid === undefined ? {} : { [engine.kind]: engine.pid }),
-    ...supervisor.pids(),
-  };
+function gatewayUrl({ ports }: Surroundings): string {
+  return `http://127.0.0.1:${ports['gateway'] ?? 0}`;
 }
 
 /** A folder of this installation's own on the machine's tmpfs. */
 function tmpfsDir(home: string): string {
   return `/dev/shm/logline-${blake3Hash(utf8(home)).slice('blake3:'.length, 'blake3:'.length + 16)}`;
-}
-
-function randomToken(): string {
-  return Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString('base64url');
-}
-
-/** @throws LocalError `NO_ENGINE` */
-export function needEngine(engine: EnsuredEngine | null): EnsuredEngine {
-  if (engine !== null) return engine;
-  throw new LocalError(
-    'NO_ENGINE',
-    'the main job needs a container engine: install Docker or Podman and start again',
-  );
 }

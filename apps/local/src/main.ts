@@ -5,7 +5,7 @@ import { EngineError } from '@logline/engines';
 import { detach } from './detach.ts';
 import { isRunning, readEnvFile } from './env-file.ts';
 import { LocalError } from './errors.ts';
-import { needEngine, startInstallation, type Installation } from './installation.ts';
+import { Installation } from './installation.ts';
 import { runJob, type JobResult } from './job.ts';
 import { layoutOf, type Layout } from './layout.ts';
 import { parseOptions, USAGE, type Options } from './options.ts';
@@ -34,7 +34,7 @@ async function supervise(layout: Layout, options: Options, reporter: Reporter): 
   await mkdir(layout.dev, { recursive: true, mode: 0o711 });
   for (const dir of [layout.logs, layout.job]) await mkdir(dir, { recursive: true, mode: 0o700 });
   const ended = endSignal();
-  const starting = startInstallation({
+  const starting = Installation.start({
     layout,
     secrets: new Secrets(layout.secrets),
     allowInstall: options.install,
@@ -69,7 +69,7 @@ async function supervise(layout: Layout, options: Options, reporter: Reporter): 
 async function doJob(installation: Installation, layout: Layout, reporter: Reporter): Promise<JobResult> {
   return runJob({
     env: installation.env,
-    engine: needEngine(installation.engine),
+    engine: installation.engine,
     commands: installation.commands,
     layout,
     report: reporter.line,

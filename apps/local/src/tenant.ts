@@ -36,6 +36,11 @@ export async function bearTenant(name: string, commands: Commands, secrets: Secr
   return { apiKey: await token(secrets), rootKey: String(remembered['root']) };
 }
 
+/** Whether this installation's runner was registered before. */
+export async function isRegistered(secrets: Secrets): Promise<boolean> {
+  return (await readJson(secrets.path('runner.json'))) !== null;
+}
+
 /**
  * The runner is registered for the engine of this machine, and has a token of its own for sealed artifacts. Made once.
  * @throws LocalError `ENGINE_CHANGED` when it was registered for another engine
