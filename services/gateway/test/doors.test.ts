@@ -435,7 +435,7 @@ describe('what is hardly HTTP', () => {
       'POST /v1/spans HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n',
       '400_BAD_REQUEST',
     ],
-    ['no host', 'GET / HTTP/1.1\r\n\r\n', '400_BAD_REQUEST'],
+    ['no host', 'GET / HTTP/1.1\r\nConnection: close\r\n\r\n', '400_BAD_REQUEST'],
     [
       'a target that is no path',
       'GET *v1/spans HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n',
