@@ -5,7 +5,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { measureAppend } from './append.ts';
 
-const LOCAL = fileURLToPath(new URL('../apps/local/dist/main.js', import.meta.url));
+/** What `npm start` and `npm run stop` run, so that looking for what to install and compile is part of the figure. */
+const START = fileURLToPath(new URL('../tools/start.mjs', import.meta.url));
+const STOP = fileURLToPath(new URL('../tools/stop.mjs', import.meta.url));
 
 type SystemOptions = { readonly isQuick: boolean; readonly say: (line: string) => void };
 
@@ -17,11 +19,11 @@ export async function measureSystem({ isQuick, say }: SystemOptions): Promise<Re
     say('first start (makes the database and the tenant) …');
     const cold = await timeStart(home);
     say(`first start: ${cold.toFixed(2)} s`);
-    await runLocal(home, ['stop']);
+    await runScript(home, [STOP]);
     const warm: number[] = [];
     for (let i = 0; i < (isQuick ? 1 : 3); i += 1) {
       warm.push(await timeStart(home));
-      if (i < (isQuick ? 0 : 2)) await runLocal(home, ['stop']);
+      if (i < (isQuick ? 0 : 2)) await runScript(home, [STOP]);
     }
     const startWarmS = warm.toSorted((a, b) => a - b)[Math.floor(warm.length / 2)] ?? Number.NaN;
     say(`warm start: ${startWarmS.toFixed(2)} s`);
@@ -31,7 +33,7 @@ export async function measureSystem({ isQuick, say }: SystemOptions): Promise<Re
     );
     return { start_first_s: round(cold), start_warm_s: round(startWarmS), ...load };
   } finally {
-    await runLocal(home, ['stop']);
+    await runScript(home, [STOP]);
     await rm(home, { recursive: true, force: true });
   }
 }
@@ -39,19 +41,19 @@ export async function measureSystem({ isQuick, say }: SystemOptions): Promise<Re
 /** Until everything is ready to take a request, the main job left out. */
 async function timeStart(home: string): Promise<number> {
   const start = performance.now();
-  await runLocal(home, ['start', '--detach', '--no-job']);
+  await runScript(home, [START, '--detach', '--no-job']);
   return (performance.now() - start) / 1000;
 }
 
-async function runLocal(home: string, args: readonly string[]): Promise<void> {
-  const child = spawn(process.execPath, [LOCAL, ...args], {
+async function runScript(home: string, args: readonly string[]): Promise<void> {
+  const child = spawn(process.execPath, [...args], {
     env: { ...process.env, LOGLINE_HOME: home },
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   let stderr = '';
   child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
   const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
-  if (code !== 0) throw new Error(`apps/local ${args.join(' ')} ended with ${code}: ${stderr}`);
+  if (code !== 0) throw new Error(`${args.join(' ')} ended with ${code}: ${stderr}`);
 }
 
 function round(value: number): number {
