@@ -54,6 +54,18 @@ describe('Coalescer', () => {
     await settle();
     expect(envelopes.map(({ traces }) => traces)).toEqual([[1], [2, 3, 4]]);
   });
+  it('leaves out what waited until nobody wants it any more, and tells so', async () => {
+    const { envelopes, send } = manualSend();
+    const coalescer = new Coalescer({ send });
+    void coalescer.add(request(1), bodies(1));
+    await settle();
+    const late = coalescer.add(request(2), bodies(1), Date.now() - 1);
+    void coalescer.add(request(3), bodies(1), Date.now() + 60_000);
+    envelopes[0]?.resolve();
+    await expect(late).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    await settle();
+    expect(envelopes.map(({ traces }) => traces)).toEqual([[1], [3]]);
+  });
   it('puts no more than 128 spans into an envelope, and never splits a request', async () => {
     const { envelopes, send } = manualSend();
     const coalescer = new Coalescer({ send });

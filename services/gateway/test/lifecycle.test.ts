@@ -31,6 +31,7 @@ describe('configuration', () => {
     ['AUTHORITIES', ''],
     ['AUTHORITIES', 'https://Gateway.test/'],
     ['OPERATOR_TOKEN_HASH', 'secret'],
+    ['OPERATOR_KEYS', 'operator:ABC'],
     ['WAIT_MS', 'ten'],
     ['MAX_STREAMS', '0'],
     ['HTTP_PORT', '70000'],

@@ -4,7 +4,7 @@ import { zstdCompressSync } from 'node:zlib';
 import { canonicalBytes } from '@logline/canon-sign';
 import { MAX_ENVELOPE_BYTES, MAX_ENVELOPE_SPANS, type Ack } from '@logline/contracts';
 import { answer } from '@logline/jetstream';
-import { eventually, signedSpan, SUBJECT, TENANT, testToken } from '@logline/testing';
+import { eventually, signedSpan, SUBJECT, TENANT, testKey, testToken } from '@logline/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import {
   acceptAll,
@@ -97,9 +97,17 @@ describe('what is sent on', () => {
     }
   });
 
-  it("is the operator's, who is told as such", async () => {
-    await post(spanOf(1).bytes, { token: OPERATOR_TOKEN, tenant: 'unborn' });
-    expect(half.told[0]?.request).toMatchObject({ tenant: 'unborn', caller: { kind: 'operator' } });
+  it("is the operator's, who is told as such, signed by an operator's key or not at all", async () => {
+    const asOperator = { token: OPERATOR_TOKEN, tenant: 'unborn' };
+    const replies = [
+      await post(spanOf(1).bytes, asOperator),
+      await post(spanOf(1).bytes, { ...asOperator, signedBy: testKey('operator') }),
+      await post(spanOf(1).bytes, { ...asOperator, signedBy: root }),
+      await post(spanOf(1).bytes, { signedBy: testKey('operator') }),
+    ];
+    expect(replies.map(({ status }) => status)).toEqual([200, 200, 401, 401]);
+    for (const { request } of half.told)
+      expect(request).toMatchObject({ tenant: 'unborn', caller: { kind: 'operator' } });
   });
 
   it('carries the idempotency key of an unsigned request too', async () => {
