@@ -38,7 +38,7 @@ describe('the supervisor', () => {
     expect(lines.join()).toMatch(/sleeper ended \(SIGKILL\)/);
     const second = supervisor.pids()['sleeper'] ?? 0;
     await supervisor.stop([['sleeper']]);
-    expect(() => process.kill(second, 0)).toThrowError();
+    expect(() => process.kill(second, 0)).toThrowError('ESRCH');
     expect(supervisor.isAlive('sleeper')).toBe(false);
   });
 });
