@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { blake3Hash, parseHex, signerFromSeed } from '@logline/canon-sign';
+import { formatHex, parseHex, signerFromSeed, signObjectSync, type LocalSigner } from '@logline/canon-sign';
+import type { Manifest } from '@logline/contracts';
 import { LogLineSDK, type SignedSpan } from '@logline/sdk';
 import { parseVkey, verifyReceipt } from '@logline/tlog';
 import { unlockWallet } from '@logline/wallet';
@@ -8,7 +9,7 @@ import { unlockWallet } from '@logline/wallet';
 const IN_FLIGHT = 64;
 /** The load generator verifies one receipt in a hundred; it runs on the same machine. */
 const VERIFY_EVERY = 100;
-const SPANS_AHEAD = 4000;
+const SPANS_AHEAD = 8000;
 
 export type AppendFigures = {
   readonly receipts_per_s: number;
@@ -19,7 +20,8 @@ export type AppendFigures = {
 
 /**
  * Receipts a second over HTTP, one span a request, 64 in flight; request signature and span signature both checked. Spans are signed beforehand; each
- * request is signed as it goes, as any client must. Each span registers an API token: a real change of authority, never a no-op.
+ * request is signed as it goes, as any client must. Each span applies a manifest to a container of its own, so none waits for another; with it commits
+ * the gate's signed verdict: two entries a receipt.
  */
 export async function measureAppend(home: string, seconds: number): Promise<AppendFigures> {
   const env = JSON.parse(await readFile(join(home, '.logline', 'dev', 'env.json'), 'utf8'));
@@ -29,6 +31,7 @@ export async function measureAppend(home: string, seconds: number): Promise<Appe
   );
   const [key] = wallet.keys;
   if (key === undefined) throw new Error('the wallet has no key');
+  const signer = signerFromSeed(key.kid, parseHex(key.seed, 32));
   const vkeys = [parseVkey(env.logKey)];
   let checked = 0;
   let received = 0;
@@ -36,7 +39,7 @@ export async function measureAppend(home: string, seconds: number): Promise<Appe
     baseUrl: env.baseUrl,
     apiKey: env.apiKey,
     tenant: env.tenant,
-    signer: signerFromSeed(key.kid, parseHex(key.seed, 32)),
+    signer,
     onReceipt: (receipt, spanBytes) => {
       received += 1;
       if (received % VERIFY_EVERY !== 0) return;
@@ -44,7 +47,16 @@ export async function measureAppend(home: string, seconds: number): Promise<Appe
       checked += 1;
     },
   });
-  const spans = await Promise.all(Array.from({ length: SPANS_AHEAD }, () => draft(sdk, env.tenant)));
+  const manifest = signedManifest(env.tenant, signer, String(env.apiKey).split('_')[1] ?? '');
+  const spans = await Promise.all(
+    Array.from({ length: SPANS_AHEAD }, (_, i) =>
+      sdk.sign({
+        intent: 'minicontainer.apply',
+        subject: `urn:minicontainer:${env.tenant}/bench-${i}`,
+        payload: { manifest },
+      }),
+    ),
+  );
   const latencies: number[] = [];
   const start = performance.now();
   const endsAt = start + seconds * 1000;
@@ -59,14 +71,20 @@ export async function measureAppend(home: string, seconds: number): Promise<Appe
   };
 }
 
-async function draft(sdk: LogLineSDK, tenant: string): Promise<SignedSpan> {
-  const id = crypto.randomUUID();
-  const payload = {
-    token_id: `tok-${id}`,
-    hash: blake3Hash(new TextEncoder().encode(id)),
-    scopes: ['deploy:*'],
+/** A manifest that any container may have; signed once, as the same release is that many containers take. */
+function signedManifest(tenant: string, signer: LocalSigner, tokenId: string): Manifest {
+  const unsigned = {
+    type: 'll.minicontainer.v1' as const,
+    version: '1.0.0',
+    owner: { tenant },
+    slots: {
+      signing: [{ kid: signer.kid, pub: formatHex(signer.publicKey), status: 'active' as const }],
+      api: [{ token_id: tokenId, scopes: ['*'], status: 'active' as const }],
+    },
+    deploy: { engine: 'container' as const, image: 'localhost/none:1', targets: [{ provider: 'docker' }] },
+    ts: new Date().toISOString(),
   };
-  return sdk.sign({ intent: 'registry.apikey.create', subject: `urn:tenant:${tenant}`, payload });
+  return signObjectSync('manifest', unsigned, signer);
 }
 
 async function send(
