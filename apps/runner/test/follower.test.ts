@@ -22,7 +22,10 @@ beforeAll(async () => {
   world = await startWorld({
     name: 'runner',
     postgres: false,
-    runners: [{ tenant: tenant.tenant, runner: RUNNER }],
+    runners: [
+      { tenant: tenant.tenant, runner: RUNNER },
+      { tenant: 'rogue', runner: 'edge' },
+    ],
   });
 });
 afterAll(async () => {
@@ -98,6 +101,21 @@ test('goes on when nats-server was away', async () => {
   await tenant.apply({ image: 'localhost/x:3' });
   await publish();
   await eventually(() => expect(one.memory.state.log.knowledge.index).toBe(7), { withinMs: 20_000 });
+  await one.close();
+});
+
+test('passes over what another tenant’s runner made JetStream store among its facts', async () => {
+  const one = await follow('five');
+  await one.follower.caughtUp;
+  const rogue = await world.connectRunner('rogue', 'edge');
+  // the answer to a report goes where the asker says, whether or not he may publish there
+  rogue.publish('submit.report.rogue.edge', 'x', { reply: `fact.deploy.planned.${tenant.tenant}.web` });
+  await rogue.flush();
+  await tenant.apply({ image: 'localhost/x:5' });
+  await publish();
+  const { index: last } = tenant.log.facts.at(-1)?.place ?? { index: -1 };
+  await eventually(() => expect(one.memory.state.log.knowledge.index).toBe(last), { withinMs: 20_000 });
+  expect(one.fatal).toEqual([]);
   await one.close();
 });
 

@@ -1,7 +1,8 @@
-import { ALL_STORED_FACTS, STREAMS, type FactPlace } from '@logline/contracts';
+import { ALL_STORED_FACTS, ContractError, STREAMS, type FactPlace } from '@logline/contracts';
 import { nuid, type NatsConnection } from '@nats-io/nats-core';
 import { callApi, isRecord } from './api.ts';
 import type { JetStreamContext } from './context.ts';
+import { placeOfFact } from './place-of-fact.ts';
 import { noLog, type Log } from './log.ts';
 import { Puller } from './puller.ts';
 
@@ -20,7 +21,7 @@ export type FollowOptions = {
   readonly fromSequence: number;
   /** One at a time, in order, each exactly once in this process. Not awaited longer than needed: a slow one only slows this reader. */
   readonly onFact: (fact: FollowedFact) => void | Promise<void>;
-  /** `onFact` threw, or a fact has no place in a log: following has stopped. */
+  /** `onFact` threw: following has stopped. What is no fact of the ledger is passed over, see `placeOfFact`. */
   readonly onFatal: (error: unknown) => void;
   readonly log?: Log;
 };
@@ -163,11 +164,25 @@ class Follower implements Following {
     });
   }
 
+  #placeOf(message: JetStreamContext): FactPlace | null {
+    try {
+      return placeOfFact(message);
+    } catch (error) {
+      if (!(error instanceof ContractError)) throw error;
+      this.#log.error(
+        { err: error, subject: message.subject, sequence: message.sequence },
+        'not a fact: passed over',
+      );
+      return null;
+    }
+  }
+
   async #drain(): Promise<void> {
     try {
       for (let message = this.#queue.shift(); message !== undefined; message = this.#queue.shift()) {
-        const { bytes, place, subject, sequence } = message;
-        await this.#options.onFact({ bytes, place, subject, sequence });
+        const { bytes, subject, sequence } = message;
+        const place = this.#placeOf(message);
+        if (place !== null) await this.#options.onFact({ bytes, place, subject, sequence });
         this.#handedOver = sequence;
         if (sequence >= this.#target || message.pending === 0) this.#markCaughtUp();
         this.#puller?.pull();

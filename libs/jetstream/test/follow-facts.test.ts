@@ -1,7 +1,8 @@
-import { ALL_STORED_FACTS, storedFactsOf } from '@logline/contracts';
+import { ALL_STORED_FACTS, CONSUMERS, runnerUser, storedFactsOf } from '@logline/contracts';
 import {
   callApi,
   followFacts,
+  lastFactOf,
   publishFacts,
   toFactMessage,
   type FollowedFact,
@@ -19,7 +20,11 @@ let following: Following | undefined;
 const sizes = new Map<string, number>();
 
 beforeAll(async () => {
-  world = await startWorld({ name: 'follow', postgres: false });
+  world = await startWorld({
+    name: 'follow',
+    postgres: false,
+    runners: [{ tenant: 'rogue', runner: 'edge' }],
+  });
   ledger = await world.connect('ledger');
   gate = await world.connect('tdln-gate');
 });
@@ -191,5 +196,45 @@ describe('followFacts', () => {
       consumers: string[];
     };
     expect(consumers.filter((one) => one.startsWith('follow_'))).toEqual([]);
+  });
+});
+
+describe('what others made JetStream store among the facts', () => {
+  /** NATS does not look whether who asks may publish where the answer goes: here the answer to an own report. */
+  async function plant(by: NatsConnection, subject: string): Promise<void> {
+    const { last_seq: before } = await stateOfFacts();
+    by.publish('submit.report.rogue.edge', 'x', { reply: subject });
+    await eventually(async () => expect((await stateOfFacts()).last_seq).toBeGreaterThan(before));
+  }
+  async function stateOfFacts(): Promise<{ last_seq: number }> {
+    const { state } = await callApi(gate, 'STREAM.INFO.FACTS', undefined);
+    return state as { last_seq: number };
+  }
+
+  it('stops no reader, and hides no last fact from the ledger', async () => {
+    const rogue = await world.connect('runner_rogue_edge');
+    await store('victim', 3);
+    await plant(rogue, 'fact.deploy.planned.victim.web');
+    await store('rogue', 1);
+    // a fact of its own, by its own durable, laid among another tenant's
+    const own = CONSUMERS.runner(runnerUser('rogue', 'edge'));
+    const { last_seq: before } = await stateOfFacts();
+    rogue.publish(`$JS.API.CONSUMER.MSG.NEXT.FACTS.${own}`, '{"batch":1,"no_wait":true}', {
+      reply: 'fact.run_state.running.victim.web',
+    });
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect((await stateOfFacts()).last_seq).toBeGreaterThanOrEqual(before);
+    expect(await lastFactOf(ledger, 'victim')).toMatchObject({ index: 2, place: { tenant: 'victim' } });
+
+    const seen: FollowedFact[] = [];
+    following = await followFacts(gate, {
+      fromSequence: 1,
+      onFact: (fact) => void seen.push(fact),
+      onFatal: neverFatal,
+    });
+    await following.caughtUp;
+    await store('victim', 1);
+    await eventually(() => expect(indexes(seen, 'victim')).toEqual(upTo(4)));
+    expect(seen.filter(({ subject, place }) => !subject.includes(`.${place.tenant}.`))).toEqual([]);
   });
 });

@@ -1,15 +1,16 @@
-import { CONSUMERS, ContractError, STREAMS } from '@logline/contracts';
+import { CONSUMERS, ContractError, type FactPlace, STREAMS } from '@logline/contracts';
 import {
   callApi,
   classifyBy,
   type JetStreamContext,
   JetStreamError,
+  placeOfFact,
   pullMessages,
   resetConsumer,
 } from '@logline/jetstream';
 import type { Log } from '@logline/service';
 import type { NatsConnection } from '@nats-io/nats-core';
-import { RUNNER_FAULTS, RunnerError } from '../errors.ts';
+import { RUNNER_FAULTS } from '../errors.ts';
 import type { JournalRecord } from '../journal/record.ts';
 import type { Memory } from '../journal/memory.ts';
 
@@ -86,8 +87,8 @@ export class Follower {
     await this.#memory.record(({ log }) => {
       let next = log.readIndex + 1;
       for (const message of messages) {
-        const place = placeOf(message);
-        if (place.index < next) continue; // read before
+        const place = this.#placeOf(message);
+        if (place === null || place.index < next) continue; // no fact, or read before
         if (place.index > next) {
           hasGap = true;
           break;
@@ -113,6 +114,18 @@ export class Follower {
     if (messages.at(-1)?.pending === 0) this.#markCaughtUp();
   }
 
+  /** Null for what somebody else made JetStream store there: if a fact is missing because of it, its index will be. */
+  #placeOf(message: JetStreamContext): FactPlace | null {
+    try {
+      return placeOfFact(message);
+    } catch (error) {
+      if (!(error instanceof ContractError)) throw error;
+      const { subject, sequence } = message;
+      this.#log.error({ err: error, subject, sequence }, 'not a fact: passed over');
+      return null;
+    }
+  }
+
   #markCaughtUp(): void {
     if (this.#isCaughtUp) return;
     this.#isCaughtUp = true;
@@ -133,15 +146,5 @@ export class Follower {
       }
     }
     return undefined;
-  }
-}
-
-/** A fact without its place is no fact of our ledger. */
-function placeOf(message: JetStreamContext): JetStreamContext['place'] {
-  try {
-    return message.place;
-  } catch (cause) {
-    if (!(cause instanceof ContractError)) throw cause;
-    throw new RunnerError('LOG_MISMATCH', 'a stored fact says no place in a log', { cause });
   }
 }
