@@ -32,6 +32,14 @@ describe('who a request comes from', () => {
     expect(senderOf(SUBMIT_RECHECK, request(own)).caller).toEqual(own);
   });
 
+  it('is nobody who claims that the ledger sent it back: he could date it at will, and have the gate wait', () => {
+    const recheck = { submitted_ms: 1, min_index: Number.MAX_SAFE_INTEGER, attempt: 0 };
+    const forged = { ...request(own, '_INBOX.runner_acme_home.a.b'), recheck };
+    expect(senderOf(submitReport('acme', 'home'), forged).caller).toBeNull();
+    expect(senderOf(SUBMIT_CLIENT, { ...request(token), recheck }).caller).toBeNull();
+    expect(senderOf(SUBMIT_RECHECK, forged).caller).toEqual(own);
+  });
+
   it('is what the subject says for services and runners, whatever the request says', () => {
     const service = submitService('deploy-orchestrator');
     expect(senderOf(service, request(token, '_INBOX.deploy-orchestrator.a.b')).caller).toEqual({

@@ -17,10 +17,12 @@ const INBOX = /^_INBOX(\.[A-Za-z0-9_-]+){2,8}$/;
  * On whose behalf a request really comes. NATS lets each user publish only its own subject, so the subject tells; what the
  * request says of itself counts only where the gateway or the ledger may say it (architecture, "Who owns what").
  */
-export function senderOf(subject: string, { tenant, caller, reply }: SubmitRequest): Sender {
+export function senderOf(subject: string, { tenant, caller, reply, recheck }: SubmitRequest): Sender {
   if (!INBOX.test(reply)) return { caller: null, why: 'its reply is no inbox' };
   const [, kind, first = '', runner] = subject.split('.');
   if (subject === SUBMIT_RECHECK) return { caller }; // as the ledger got it from this gate
+  // it says when the request came and what the gate must wait for
+  if (recheck !== undefined) return { caller: null, why: 'only the ledger sends a request back' };
   if (subject === SUBMIT_CLIENT) {
     return caller.kind === 'own'
       ? { caller: null, why: 'a client is no part of the installation' }
