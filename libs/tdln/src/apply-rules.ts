@@ -38,5 +38,6 @@ export function judgeManifest(hearing: Hearing, manifest: Manifest): void {
   const signer = clientKeyOf(knowledge, manifest.provenance.kid);
   const standing = signer === null ? null : keyFault(signer, hearing.nowMs, `${AT}/provenance/kid`);
   if (standing !== null) hearing.refuse(standing);
+  hearing.until(signer?.expMs ?? null);
   checkGrantSignatures(hearing, manifest, AT);
 }

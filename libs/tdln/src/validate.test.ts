@@ -205,6 +205,17 @@ describe('who signs', () => {
     expect(faultsOf(log.judge(apply(manifest(), WEB, ci)))).toEqual(['403_FORBIDDEN /signature/kid']);
   });
 
+  it('takes a manifest only as long as the key that signed it is good, whoever applies it', () => {
+    const log = bornLog();
+    const ci = key('ci');
+    log.say(keyAdd(ci, ['deploy:*'], { exp: formatInstant(NOW_MS + 1000) }));
+    const said = apply(manifest({}, ci));
+    expect(log.judge(said)).toMatchObject({ outcome: 'ok', validUntilMs: NOW_MS + 1000 });
+    // a moment later a runner would refuse the fact, and with it the whole log
+    const late = { span: said, index: log.knowledge.index + 1, timeMs: NOW_MS + 1001 };
+    expect(() => verifyFact(late, log.knowledge)).toThrow(expect.objectContaining({ code: 'FACT_REFUSED' }));
+  });
+
   it('lets a key do what its scopes cover and nothing else', () => {
     const log = bornLog();
     const ci = key('ci');
