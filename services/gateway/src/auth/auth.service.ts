@@ -114,7 +114,7 @@ export class AuthService {
 
   /** A token made a moment ago may not be in the views yet: its first request waits for them. */
   private async tokenRow(tenant: string, hash: string): Promise<TokenRow | null> {
-    return (await this.recall(tenant, hash)) ?? this.moves.findSoon(tenant, () => this.recall(tenant, hash));
+    return this.moves.findSoon(tenant, () => this.recall(tenant, hash), 'stranger');
   }
 
   private async recall(tenant: string, hash: string): Promise<TokenRow | null> {

@@ -7,15 +7,18 @@ type Listener = (tenant: string | null) => void;
 
 /** The views are a moment behind the acks: so long may a reader wait for them. */
 const VIEWS_LAG_MS = 1000;
-/** Readers that may wait at once. This is a courtesy, not a queue: further ones get what is there. */
-const MOST_WAITING = 256;
+/**
+ * Readers that may wait at once. This is a courtesy, not a queue: further ones get what is there. Who has shown no good token yet
+ * waits in few places of his own, so that nobody can take those of others or have the database asked for him over and over.
+ */
+const MOST_WAITING = { known: 256, stranger: 16 } as const;
 
 /** Tells when the views of a tenant have moved (null: perhaps of any, after the connection was away). One LISTEN per process. */
 @Injectable()
 export class Moves implements OnModuleInit {
   private readonly listeners = new Set<Listener>();
   private listening: Listening | undefined;
-  private waiting = 0;
+  private readonly waiting = { known: 0, stranger: 0 };
 
   constructor(
     @Inject(GatewayConfig) private readonly config: GatewayConfig,
@@ -42,10 +45,14 @@ export class Moves implements OnModuleInit {
   }
 
   /** What `find` finds, now or whenever the tenant's views move within a moment; null when it does not. */
-  async findSoon<T>(tenant: string, find: () => Promise<T | null>): Promise<T | null> {
+  async findSoon<T>(
+    tenant: string,
+    find: () => Promise<T | null>,
+    who: keyof typeof MOST_WAITING = 'known',
+  ): Promise<T | null> {
     const atOnce = await find();
-    if (atOnce !== null || this.waiting >= MOST_WAITING) return atOnce;
-    this.waiting += 1;
+    if (atOnce !== null || this.waiting[who] >= MOST_WAITING[who]) return atOnce;
+    this.waiting[who] += 1;
     const state = { hasMoved: true, isLate: false, wake: (): void => undefined };
     const unsubscribe = this.subscribe((moved) => {
       if (moved !== null && moved !== tenant) return;
@@ -67,7 +74,7 @@ export class Moves implements OnModuleInit {
     } finally {
       clearTimeout(timer);
       unsubscribe();
-      this.waiting -= 1;
+      this.waiting[who] -= 1;
     }
   }
 
