@@ -9,7 +9,7 @@ import { GatewayConfig } from '../config.ts';
 import { toProblem } from '../domain/problem.ts';
 import { GatewayError } from '../errors.ts';
 import { MAX_BODY_BYTES } from '../spans/decode-body.ts';
-import { BodyBudget } from './body-budget.ts';
+import { BodyBudget, mostBytesOf } from './body-budget.ts';
 import { Routes } from './routes.ts';
 import { traceOf } from './trace.ts';
 
@@ -74,9 +74,7 @@ function holdBody(
   request: FastifyRequest,
   reply: FastifyReply,
 ): GatewayError | undefined {
-  const { 'content-length': length, 'transfer-encoding': encoding } = request.headers;
-  // a body of unknown length counts as the longest
-  const bytes = encoding === undefined ? Number(length ?? 0) : MAX_BODY_BYTES;
+  const bytes = mostBytesOf(request.headers);
   if (!(bytes > 0)) return undefined;
   if (bytes > MAX_BODY_BYTES) {
     // a client that is still writing would not read the answer, so what it writes is read and thrown away
