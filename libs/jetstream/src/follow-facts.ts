@@ -2,12 +2,12 @@ import { ALL_STORED_FACTS, ContractError, STREAMS, type FactPlace } from '@logli
 import { nuid, type NatsConnection } from '@nats-io/nats-core';
 import { callApi, isRecord } from './api.ts';
 import type { JetStreamContext } from './context.ts';
-import { placeOfFact } from './place-of-fact.ts';
 import { noLog, type Log } from './log.ts';
 import { Puller } from './puller.ts';
 
 export type FollowedFact = {
   readonly bytes: Uint8Array;
+  /** Whose fact it is stands here; where it lies (`subject`) proves nothing, see `placeOfFact`. */
   readonly place: FactPlace;
   readonly subject: string;
   /** In `FACTS`; follow again from the one behind it. */
@@ -21,7 +21,7 @@ export type FollowOptions = {
   readonly fromSequence: number;
   /** One at a time, in order, each exactly once in this process. Not awaited longer than needed: a slow one only slows this reader. */
   readonly onFact: (fact: FollowedFact) => void | Promise<void>;
-  /** `onFact` threw: following has stopped. What is no fact of the ledger is passed over, see `placeOfFact`. */
+  /** `onFact` threw: following has stopped. What has no place in a log is nobody's fact and is passed over, see `placeOfFact`. */
   readonly onFatal: (error: unknown) => void;
   readonly log?: Log;
 };
@@ -166,7 +166,7 @@ class Follower implements Following {
 
   #placeOf(message: JetStreamContext): FactPlace | null {
     try {
-      return placeOfFact(message);
+      return message.place;
     } catch (error) {
       if (!(error instanceof ContractError)) throw error;
       this.#log.error(
