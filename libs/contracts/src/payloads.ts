@@ -126,7 +126,6 @@ export const DeployApply = payload('deploy/apply.v1', {
   ref: Ref,
   target: TargetEntry,
   proof: Type.Optional(Id),
-  plan_hash: Type.Optional(Hash),
   options: Type.Optional(DeployOptions),
 });
 export const DeployStop = payload('deploy/stop.v1', {
