@@ -48,7 +48,9 @@ export const SpansResponse = Type.Array(Ack, { $id: 'spans-response' });
 
 /** One container, as its facts left it. */
 export const ContainerState = Type.Object({
+  /** The newest manifest applied; `deployed` is that of the run that is shown. */
   ref: Type.Optional(Type.String()),
+  deployed: Type.Optional(Type.String()),
   refs: Type.Array(Type.String()),
   run_state: Type.Enum(['none', 'planned', 'pending', 'running', 'exited', 'failed']),
   deploy: Type.Optional(SpanId),

@@ -61,7 +61,9 @@ function formatView({ out: { style } }: Context, { subject, head, index, state }
   const paint = runState === 'running' ? style.green : runState === 'failed' ? style.red : style.bold;
   const rows: (readonly [string, string])[] = [
     ['state', paint(runState)],
-    ['ref', text('ref')],
+    ['ref', text('deployed') || text('ref')],
+    // what runs and what was applied last are two things until the next deploy
+    ['applied', text('deployed') === '' || text('deployed') === text('ref') ? '' : text('ref')],
     ['where', `${text('provider')} ${text('node')}`.trim()],
     ['runner', text('runner')],
     ['container', text('container').slice(0, 12)],

@@ -101,6 +101,12 @@ describe('a container', () => {
     expect(ended.view.ports).toBeUndefined();
   });
 
+  it('says what it runs, also when a newer manifest was applied meanwhile', () => {
+    const newer = `mc:acme/web@blake3:${'cd'.repeat(32)}`;
+    const { view } = given(applied(true, REF), planned(4), run('running', 4), applied(true, newer));
+    expect(view).toMatchObject({ run_state: 'running', deployed: REF, ref: newer, refs: [newer, REF] });
+  });
+
   it('that is deployed again is a new run, with nothing of the old one', () => {
     const again = given(
       planned(4),
@@ -111,6 +117,7 @@ describe('a container', () => {
     expect(again.view).toEqual({
       refs: [],
       run_state: 'planned',
+      deployed: REF,
       deploy: deployOf(9),
       lease: 9,
       runner: 'home',

@@ -55,10 +55,11 @@ export function evolveContainer(before: ContainerView, fact: ContainerFact, inde
     case 'deploy.applied':
       return { ...before, stops: without(stops, fact.payload.lease) };
     case 'deploy.planned': {
-      const { action, deploy, lease, runner, target } = fact.payload;
+      const { action, deploy, lease, ref, runner, target } = fact.payload;
       if (action === 'stop') return before;
       const run: Run = {
         run_state: 'planned',
+        deployed: ref,
         deploy,
         lease,
         runner,
@@ -92,7 +93,11 @@ function failed(runs: readonly Run[], { deploy, lease, runner, why, message }: D
     return [...others.slice(0, -1), { ...last, why: `a newer deploy failed: ${why}: ${message}` }];
   }
   const known = runs.find((run) => run.lease === lease);
-  const of = optional({ runner: runner ?? known?.runner, provider: known?.provider });
+  const of = optional({
+    deployed: known?.deployed,
+    runner: runner ?? known?.runner,
+    provider: known?.provider,
+  });
   return insert(runs, {
     run_state: 'failed',
     deploy,
@@ -104,7 +109,7 @@ function failed(runs: readonly Run[], { deploy, lease, runner, why, message }: D
 }
 
 function reported(runs: readonly Run[], name: RunStateName, report: RunState): readonly Run[] {
-  const { lease, deploy, runner, provider, node, exit_code, finished_at, ports, why } = report;
+  const { lease, deploy, ref, runner, provider, node, exit_code, finished_at, ports, why } = report;
   const known = runs.find((run) => run.lease === lease);
   const isNewest = lease >= newestLease(runs);
   if (known === undefined && !isNewest) return runs;
@@ -112,6 +117,7 @@ function reported(runs: readonly Run[], name: RunStateName, report: RunState): r
   if (!isOpen && !isNewest) return runs.filter((run) => run.lease !== lease);
   return insert(runs, {
     run_state: name,
+    deployed: ref,
     deploy,
     lease,
     runner,

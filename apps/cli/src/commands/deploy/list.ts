@@ -57,7 +57,7 @@ function toRow({ subject, state }: StateView): readonly [string, string, string,
   return [
     subject,
     text('run_state') || 'none',
-    shortRef(text('ref')),
+    shortRef(text('deployed') || text('ref')),
     `${text('provider')} ${text('node')}`.trim(),
   ];
 }
