@@ -68,6 +68,7 @@ describe('every command', () => {
       'wallet show',
       'wallet seal',
       'wallet grant',
+      'wallet revoke',
       'wallet prove',
       'minicontainer init',
       'minicontainer verify',

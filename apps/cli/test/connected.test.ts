@@ -188,6 +188,15 @@ describe('the quick start', () => {
     expect(lines.at(-1)).toMatchObject({ event: 'result', ok: code === 0, run_state: 'exited', exit_code });
   });
 
+  it('has not come up when it ends as soon as it runs', async () => {
+    await createTenant();
+    log.react = (span, index) => runIt(span, index, { exit_code: 3 });
+    await apply();
+    const up = await person.run(['deploy', 'up', '--target', 'docker', '--watch']);
+    expect(up.code).toBe(1);
+    expect(up.out).toContain('exit code 3');
+  });
+
   it('watches by polling too, and gives 8 when the time is up', async () => {
     await createTenant();
     log.react = (span, index) => runIt(span, index);
@@ -223,6 +232,25 @@ describe('a secret', () => {
         openArtifact({ tenant: TENANT, artifactId: 'secret_db_url', sealed, contentKey }),
       ).toString(),
     ).toBe('postgres://db');
+  });
+
+  it('is opened no more once its grant is revoked; a grant that nothing names is said', async () => {
+    await createTenant();
+    await addRunner();
+    await person.must(['minicontainer', 'init', '--name', 'web', '--image', 'my-image']);
+    await person.must(['wallet', 'seal', 'secret_db_url'], { stdin: 'postgres://db' });
+    await person.must(['wallet', 'grant', 'secret_db_url', '--aud', 'docker', '--env', 'DB_URL']);
+    await person.must(['minicontainer', 'apply', 'manifest.json']);
+    const revoked = await person.run(['wallet', 'revoke', 'grt_db_url', '--why', 'it leaked']);
+    expect(revoked).toMatchObject({ code: 0, err: '' });
+    expect(log.entries.map(({ span }) => span)).toContainEqual(
+      expect.objectContaining({
+        intent: 'wallet.grant.revoke',
+        subject: SUBJECT,
+        payload: { grant: 'grt_db_url', why: 'it leaked' },
+      }),
+    );
+    expect((await person.run(['wallet', 'revoke', 'grt_bd_url'])).err).toContain('it names grt_db_url');
   });
 
   it('is not wrapped for a runner that the log does not prove', async () => {

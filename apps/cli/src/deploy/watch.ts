@@ -14,7 +14,11 @@ export type Watch = {
   /** Whether a fact is of interest, and whether it is the last one. */
   readonly wants: (fact: DeployFact, span: Span) => boolean;
   readonly isLast: (fact: DeployFact) => boolean;
+  /** Whether it is the last one unless another follows at once: a container that ends as soon as it runs has not come up. */
+  readonly isLastSoon?: (fact: DeployFact) => boolean;
 };
+
+const SETTLE_MS = 1000;
 
 const POLL_MS = 1000;
 
@@ -25,36 +29,48 @@ export async function watchFacts(
   watch: Watch,
 ): Promise<DeployFact | null> {
   const { out, deadline } = context;
+  const settled = new AbortController();
+  const signal = AbortSignal.any([deadline, settled.signal]);
+  let settling: NodeJS.Timeout | undefined;
+  let last: DeployFact | null = null;
   const seen = new Set<string>();
-  for await (const span of watch.isPolling === true
-    ? poll(sdk, watch, deadline)
-    : stream(context, sdk, watch)) {
-    if (seen.has(span.this)) continue;
-    seen.add(span.this);
-    const fact = readFact(span, out.style);
-    if (!watch.wants(fact, span)) continue;
-    out.item(
-      {
-        event: 'fact',
-        intent: span.intent,
-        subject: span.subject,
-        this: span.this,
-        ts: span.ts,
-        payload: span.payload ?? {},
-      },
-      fact.text,
-    );
-    if (watch.isLast(fact)) return fact;
-    out.live(`waiting (${fact.phase}) …`);
+  try {
+    for await (const span of watch.isPolling === true
+      ? poll(sdk, watch, signal)
+      : stream(context, sdk, watch, signal)) {
+      if (seen.has(span.this)) continue;
+      seen.add(span.this);
+      const fact = readFact(span, out.style);
+      if (!watch.wants(fact, span)) continue;
+      out.item(
+        {
+          event: 'fact',
+          intent: span.intent,
+          subject: span.subject,
+          this: span.this,
+          ts: span.ts,
+          payload: span.payload ?? {},
+        },
+        fact.text,
+      );
+      if (watch.isLast(fact)) return fact;
+      clearTimeout(settling);
+      last = watch.isLastSoon?.(fact) === true ? fact : null;
+      if (last !== null) settling = setTimeout(() => settled.abort(), SETTLE_MS);
+      out.live(`waiting (${fact.phase}) …`);
+    }
+  } finally {
+    clearTimeout(settling);
   }
   deadline.throwIfAborted();
-  return null;
+  return last;
 }
 
 async function* stream(
   context: Context,
   sdk: LogLineSDK,
   { subject, intent, since }: Watch,
+  signal: AbortSignal,
 ): AsyncGenerator<Span> {
   const params = { subject, since, ...(intent === undefined ? {} : { intent }) };
   const onReconnect = (error: unknown): void => {
@@ -62,7 +78,7 @@ async function* stream(
       `stream lost (${error instanceof Error ? error.message : 'no reason given'}), opening it again`,
     );
   };
-  for await (const { span } of sdk.events(params, context.deadline, onReconnect)) yield span;
+  for await (const { span } of sdk.events(params, signal, onReconnect)) yield span;
 }
 
 async function* poll(

@@ -40,7 +40,7 @@ export function addUp(group: Command, makeContext: ContextMaker): void {
     name: 'up',
     summary: 'run a manifest that was applied',
     about:
-      'Makes the proof it needs by itself. With --watch it prints every fact until the container runs (exit code 0), has ended (0 or 1 by its own exit code)\n' +
+      'Makes the proof it needs by itself. With --watch it prints every fact until the container runs and goes on for a second (exit code 0), has ended (0 or 1 by its own exit code)\n' +
       'or has failed (1).',
     examples: [
       'logline deploy up --ref mc:voulezvous/web@blake3:abcd --target docker --watch',
@@ -105,10 +105,8 @@ export function addUp(group: Command, makeContext: ContextMaker): void {
         since: justBefore(receipt.receipt.ts),
         isPolling: options.stream === false,
         wants: (fact, span) => fact.deploy === deploy && span.this !== deploy,
-        isLast: (fact) =>
-          fact.phase === 'exited' ||
-          fact.phase === 'failed' ||
-          (options.until === 'running' && fact.phase === 'running'),
+        isLast: (fact) => fact.phase === 'exited' || fact.phase === 'failed',
+        isLastSoon: (fact) => options.until === 'running' && fact.phase === 'running',
       });
       endOfWatch(context, last, resolved.subject);
     },
