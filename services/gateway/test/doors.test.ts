@@ -297,7 +297,7 @@ describe('the order of checks', () => {
       signed({ signedBy: other, headers: { 'x-timestamp': stale } }),
     );
     expectProblem(reply, '401_UNAUTHORIZED');
-    expect(reply.json().detail).toMatch(/does not verify/);
+    expect(reply.json().detail).toMatch(/is no active key of this tenant/);
   });
   it('the timestamp is before the body', async () => {
     const reply = await world.call(

@@ -96,7 +96,11 @@ export async function verifySignature(
   }
   const publicKey = await keyOf(keyId);
   const text = textOf(request);
-  if (publicKey === null || !isSigned(text, signature, publicKey)) {
+  if (publicKey === null) {
+    // the token is good, so that its holder may hear it: "does not verify" sends people looking for a fault of their signature
+    throw new GatewayError('401_UNAUTHORIZED', `${keyId.slice(0, 64)} is no active key of this tenant`);
+  }
+  if (!isSigned(text, signature, publicKey)) {
     throw new GatewayError(
       '401_UNAUTHORIZED',
       `the request signature by key ${keyId.slice(0, 64)} does not verify`,
