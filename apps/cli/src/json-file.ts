@@ -10,7 +10,11 @@ export function readJson(bytes: Uint8Array, name: string): JsonValue {
   } catch (cause) {
     if (!(cause instanceof CanonError)) throw cause;
     const place = cause.pointer === undefined || cause.pointer === '' ? '' : ` at ${cause.pointer}`;
-    throw new CliError('INVALID_INPUT', `${name} is not strict JSON${place}: ${cause.message}`, { cause });
+    throw new CliError(
+      'INVALID_INPUT',
+      `${name === '-' ? 'stdin' : name} is not strict JSON${place}: ${cause.message}`,
+      { cause },
+    );
   }
 }
 

@@ -61,7 +61,44 @@ describe('a problem', () => {
       fix: 'logline wallet prove deploy.allow',
       errors: [{ pointer: '/payload/proof', detail: 'is missing', fix: 'make one' }],
     });
-    expect(formatProblem(problem, plain)).toContain('/payload/proof  is missing');
+    expect(formatProblem(problem, plain)).toBe(
+      [
+        'error: is missing (428_PROOF_REQUIRED)',
+        '  at /payload/proof',
+        '    fix: make one',
+        '  fix: logline wallet prove deploy.allow',
+        `  trace ${'a'.repeat(32)}`,
+      ].join('\n'),
+    );
+  });
+
+  it('says the same thing once, also where the gate says it twice', () => {
+    const { problem } = toProblem(
+      new AckError({
+        status: 'invalid',
+        trace_id: 'b'.repeat(32),
+        code: '403_FORBIDDEN',
+        http_status: 403,
+        errors: ['403_FORBIDDEN /subject the tenant acme already exists'],
+        suggested_reply: 'Choose another name.',
+        details: [
+          {
+            code: '403_FORBIDDEN',
+            pointer: '/subject',
+            message: 'the tenant acme already exists',
+            fix: 'choose another name',
+          },
+        ],
+      }),
+    );
+    expect(formatProblem(problem, plain)).toBe(
+      [
+        'error: the tenant acme already exists (403_FORBIDDEN)',
+        '  at /subject',
+        '  fix: Choose another name.',
+        `  trace ${'b'.repeat(32)}`,
+      ].join('\n'),
+    );
   });
 
   it.each([

@@ -109,7 +109,8 @@ function ackProblem({ ack, message }: AckError): { readonly problem: Problem; re
       type: typeOf(code),
       title: CANONICAL_CODES[code].title,
       status: http_status,
-      detail: message,
+      // of one fault the fault is told; its pointer stands in `errors`
+      detail: details.length === 1 ? (details[0]?.message ?? message) : message,
       code,
       fix: suggested_reply,
       trace_id,
@@ -215,12 +216,20 @@ export function formatProblem(problem: Problem, style: Style): string {
     `${style.red('error:')} ${printable(problem.detail)}${isCanonicalCode(problem.code) ? ` (${problem.code})` : ''}`,
   ];
   for (const { pointer, detail, fix } of problem.errors ?? []) {
-    lines.push(`  ${style.bold(pointer === '' ? '(all of it)' : printable(pointer))}  ${printable(detail)}`);
-    if (fix !== undefined) lines.push(`    ${style.cyan('fix:')} ${printable(fix)}`);
+    const place = style.bold(pointer === '' ? '(all of it)' : printable(pointer));
+    lines.push(detail === problem.detail ? `  at ${place}` : `  ${place}  ${printable(detail)}`);
+    if (fix !== undefined && !isSameAdvice(fix, problem.fix))
+      lines.push(`    ${style.cyan('fix:')} ${printable(fix)}`);
   }
   if (problem.fix !== undefined) lines.push(`  ${style.cyan('fix:')} ${printable(problem.fix)}`);
   if (problem.trace_id !== undefined) lines.push(style.dim(`  trace ${problem.trace_id}`));
   return lines.join('\n');
+}
+
+/** The reply that a gate suggests is often the fix of its one fault, as a sentence. */
+function isSameAdvice(fix: string, suggestion: string | undefined): boolean {
+  const bare = (text: string): string => text.toLowerCase().replace(/[.\s]+$/, '');
+  return suggestion !== undefined && bare(fix) === bare(suggestion);
 }
 
 function typeOf(code: string): string {

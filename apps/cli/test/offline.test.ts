@@ -338,6 +338,25 @@ describe('receipt verify', () => {
 });
 
 describe('settings', () => {
+  it('of the environment win over those of the installation, the passphrase too', async () => {
+    await person.must(['wallet', 'init']);
+    await mkdir(person.path('.logline/dev'), { recursive: true });
+    await writeFile(
+      person.path('.logline/dev/env.json'),
+      JSON.stringify({
+        baseUrl: 'http://127.0.0.1:1',
+        tenant: 'voulezvous',
+        walletFile: person.path('wallet.json'),
+        passphraseFile: person.path('passphrase'),
+      }),
+    );
+    const env = { LOGLINE_WALLET: '', LOGLINE_PASSPHRASE_FILE: '' };
+    expect((await person.run(['wallet', 'show'], { env })).code).toBe(0);
+    expect(
+      await person.run(['wallet', 'show', '--json'], { env: { ...env, LOGLINE_PASSPHRASE: 'another' } }),
+    ).toMatchObject({ code: 4, json: { code: 'WRONG_PASSPHRASE' } });
+  });
+
   it('never send a stored token to another address', async () => {
     await mkdir(person.path('.logline/dev'), { recursive: true });
     await writeFile(

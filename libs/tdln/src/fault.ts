@@ -241,8 +241,9 @@ export const FAULTS = {
     kind: 'wrong',
     message: '{at} is not the signature of these bytes by the key {kid}',
     fix: {
-      en: 'sign the canonical bytes again with the key {kid} and send them unchanged',
-      'pt-BR': 'assine de novo os bytes canônicos com a chave {kid} e envie sem alterar',
+      en: 'sign the canonical bytes again with the key {kid} and send them unchanged (a manifest: logline minicontainer sign <manifest.json>)',
+      'pt-BR':
+        'assine de novo os bytes canônicos com a chave {kid} e envie sem alterar (um manifesto: logline minicontainer sign <manifest.json>)',
     },
   },
   role_wrong: {

@@ -4,7 +4,7 @@ import { type ContextMaker, define } from '../command.ts';
 import { type Context, needArg } from '../context.ts';
 import { CliError, Exit } from '../errors.ts';
 import { exitCodeOfStatus } from '../exit-codes.ts';
-import { modeOf, readInput } from '../files.ts';
+import { modeOf, readIfThere } from '../files.ts';
 import { apiKeyOf, connect } from '../gateway.ts';
 import { needTenant } from '../config/settings.ts';
 import { readStdin } from '../terminal/prompt.ts';
@@ -50,7 +50,7 @@ export function register(command: Command, makeContext: ContextMaker): void {
           ? undefined
           : options.data === '-'
             ? await readStdin(io, MAX_BODY_BYTES)
-            : await readInput(resolve(io.cwd, options.data));
+            : await readBody(resolve(io.cwd, options.data));
       const answer = await send(context, method, path, body, options);
       const text = new TextDecoder().decode(answer.body);
       const type = answer.headers.get('content-type') ?? '';
@@ -65,6 +65,15 @@ export function register(command: Command, makeContext: ContextMaker): void {
       const exitCode = exitCodeOfStatus(answer.status);
       if (exitCode !== 0) throw new Exit(exitCode);
     },
+  });
+}
+
+/** @throws CliError `NOT_FOUND` that says what --data takes: who comes from curl gives the body itself */
+async function readBody(path: string): Promise<Uint8Array> {
+  const body = await readIfThere(path);
+  if (body !== null) return body;
+  throw new CliError('NOT_FOUND', `there is no file ${path}`, {
+    fix: '--data takes the name of a file, or - to read the body from stdin',
   });
 }
 

@@ -7,7 +7,7 @@ import type { Context } from '../context.ts';
 import { CliError, Exit } from '../errors.ts';
 import { EXIT } from '../exit-codes.ts';
 import { isAlive, modeOf } from '../files.ts';
-import { connect } from '../gateway.ts';
+import { apiKeyOf, connect } from '../gateway.ts';
 import { toProblem } from '../problem.ts';
 import { pinnedLogKey } from '../receipts/log-key.ts';
 import { columns } from '../terminal/output.ts';
@@ -159,7 +159,10 @@ async function tokenCheck(context: Context, settings: Settings): Promise<Check> 
       intent: 'registry.tenant.created',
       limit: 1,
     });
-    const id = apiKey === undefined ? 'of the wallet' : tokenIdOf(apiKey);
+    // a token of the settings is sent for its own tenant only; any other tenant's is in the wallet
+    const isOfSettings = apiKey !== undefined && settings.apiKeyTenant === tenant;
+    const id = tokenIdOf(await apiKeyOf(context, tenant));
+    const source = isOfSettings ? sources.apiKey : settings.walletPath;
     return items.length === 0
       ? {
           name: 'token',
@@ -167,7 +170,7 @@ async function tokenCheck(context: Context, settings: Settings): Promise<Check> 
           detail: `there is no tenant ${tenant}`,
           fix: `logline tenant create ${tenant}`,
         }
-      : { name: 'token', outcome: 'ok', detail: `${id} is taken for ${tenant} (${sources.apiKey})` };
+      : { name: 'token', outcome: 'ok', detail: `${id} is taken for ${tenant} (${source})` };
   } catch (error) {
     const { problem } = toProblem(error);
     return {

@@ -102,7 +102,7 @@ export function register(group: Command, makeContext: ContextMaker): void {
           : columns(
               keys.map(({ kid, pub, scopes, status }) => [
                 kid,
-                `${status.padEnd(14)} ${pub.slice(0, 16)}…  ${scopes.join(',')}`,
+                `${status.padEnd(21)}  ${pub.slice(0, 16)}…  ${scopes.join(',')}`,
               ]),
             ),
       );

@@ -102,6 +102,7 @@ export async function resolveSettings(io: Io, options: GlobalOptions): Promise<S
     });
   }
   const isDevWallet = wallet?.source === devName && dev !== null;
+  const passphrase = env('LOGLINE_PASSPHRASE');
   return {
     baseUrl: baseUrl === null ? undefined : normalUrl(baseUrl),
     tenant: tenant?.value,
@@ -110,8 +111,11 @@ export async function resolveSettings(io: Io, options: GlobalOptions): Promise<S
     logKey: logKey?.value,
     operatorKeyFile: env('LOGLINE_OPERATOR_KEY_FILE') ?? dev?.operatorKeyFile,
     walletPath: resolve(io.cwd, wallet?.value ?? defaultWalletPath(io)),
-    passphraseFile: env('LOGLINE_PASSPHRASE_FILE') ?? (isDevWallet ? dev.passphraseFile : undefined),
-    passphrase: env('LOGLINE_PASSPHRASE'),
+    passphraseFile:
+      env('LOGLINE_PASSPHRASE_FILE') ??
+      // the environment wins over the installation, here as everywhere
+      (isDevWallet && passphrase === undefined ? dev.passphraseFile : undefined),
+    passphrase,
     // what is remembered of a throw-away installation goes when it goes
     stateDir: dev !== null && env('LOGLINE_STATE_DIR') === undefined ? join(dev.dir, 'state') : stateDir(io),
     timeoutMs: options.timeout ?? DEFAULT_TIMEOUT_MS,
