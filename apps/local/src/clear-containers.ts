@@ -1,5 +1,7 @@
 import Docker from 'dockerode';
-import type { EnsuredEngine } from '@logline/engines';
+
+/** The runner of this machine. */
+export const RUNNER = 'local';
 
 /** Seconds a container may take to end by itself. */
 const STOP_WITHIN_S = 10;
@@ -9,15 +11,14 @@ const STOP_WITHIN_S = 10;
  * of our own takes its containers with it.
  */
 export async function clearContainers(
-  engine: EnsuredEngine,
-  runner: string,
+  engine: { readonly kind: string; readonly socketPath: string; readonly pid?: number | undefined },
   report: (line: string) => void,
 ): Promise<void> {
   if (engine.pid !== undefined) return;
   const docker = new Docker({ socketPath: engine.socketPath });
   const ours = await docker.listContainers({
     all: true,
-    filters: { label: [`minicontainer.runner=${runner}`] },
+    filters: { label: [`minicontainer.runner=${RUNNER}`] },
   });
   await Promise.all(
     ours.map(async ({ Id }) => {

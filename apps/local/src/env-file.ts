@@ -1,5 +1,5 @@
 import { readFile, rename, writeFile } from 'node:fs/promises';
-import { isProcessAlive } from '@logline/engines';
+import { isProcessAlive, readProcessStart } from '@logline/engines';
 
 /** What the CLI and scripts need to speak to this installation: `.logline/dev/env.json`. */
 export type EnvFile = {
@@ -16,6 +16,8 @@ export type EnvFile = {
   /** The container engine the runner drives; absent where there is none. */
   readonly engine?: { readonly kind: string; readonly socketPath: string };
   readonly processes: Readonly<Record<string, number>>;
+  /** When each of them started, by `readProcessStart`: a pid alone may be somebody else's after a reboot. */
+  readonly started?: Readonly<Record<string, string | null>>;
 };
 
 /** Replaces the file in one step; readers see the old one or the new one, never half of either. */
@@ -33,8 +35,14 @@ export async function readEnvFile(path: string): Promise<EnvFile | null> {
   }
 }
 
+export function startsOf(
+  processes: Readonly<Record<string, number>>,
+): Readonly<Record<string, string | null>> {
+  return Object.fromEntries(Object.entries(processes).map(([name, pid]) => [name, readProcessStart(pid)]));
+}
+
 /** Whether the supervisor that wrote the file still runs. */
 export function isRunning(env: EnvFile | null): boolean {
   const pid = env?.processes['supervisor'];
-  return pid !== undefined && isProcessAlive(pid, null);
+  return pid !== undefined && isProcessAlive(pid, env?.started?.['supervisor']);
 }

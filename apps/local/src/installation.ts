@@ -1,9 +1,9 @@
+import { rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { blake3Hash, utf8 } from '@logline/canon-sign';
 import { ensureContainerEngine, type EnsuredEngine } from '@logline/engines';
-import { clearContainers } from './clear-containers.ts';
+import { clearContainers, RUNNER } from './clear-containers.ts';
 import { Commands } from './command.ts';
-import { readEnvFile, writeEnvFile, type EnvFile } from './env-file.ts';
+import { readEnvFile, startsOf, writeEnvFile, type EnvFile } from './env-file.ts';
 import { LocalError } from './errors.ts';
 import { startInfrastructure, type Infrastructure } from './infrastructure.ts';
 import type { Layout } from './layout.ts';
@@ -17,7 +17,6 @@ import { waitReady } from './wait-ready.ts';
 
 /** The blueprint's tenant, so that its quick start works as printed. */
 export const TENANT = 'voulezvous';
-const RUNNER = 'local';
 const READY_WITHIN_MS = 60_000;
 
 export type InstallationOptions = {
@@ -70,14 +69,15 @@ export class Installation {
   }
 
   async stop(): Promise<void> {
-    const { report } = this.options;
+    const { layout, report } = this.options;
     await this.supervisor.stop(STOP_ORDER);
     // an engine that was still being started is ours to end, too
     const engine = await this.looking?.catch(() => null);
     const own = engine !== null && engine !== undefined && 'kind' in engine ? engine : null;
-    if (own !== null)
-      await clearContainers(own, RUNNER, report).catch((error: unknown) => report(String(error)));
+    if (own !== null) await clearContainers(own, report).catch((error: unknown) => report(String(error)));
     await Promise.all([this.infrastructure?.stop(), own?.stop()]);
+    // no container is left to read them
+    await rm(layout.runnerSecrets, { recursive: true, force: true });
   }
 
   private async startAll(): Promise<void> {
@@ -149,7 +149,7 @@ export class Installation {
       rootKey,
       logKey: await logKeyOf(TENANT, secrets),
       node: hostname(),
-      runnerSecrets: tmpfsDir(layout.home),
+      runnerSecrets: layout.runnerSecrets,
     });
     await this.supervisor.start(toProcess(runner, around));
     await waitReady('runner', runner.port, this.supervisor, READY_WITHIN_MS);
@@ -157,7 +157,8 @@ export class Installation {
   }
 
   private async writeEnv(change: Partial<EnvFile>): Promise<void> {
-    const next = { ...this.written, ...change, processes: this.pids() };
+    const processes = this.pids();
+    const next = { ...this.written, ...change, processes, started: startsOf(processes) };
     if (next.baseUrl === undefined) return;
     this.written = next as EnvFile; // baseUrl comes with all the others, in the first change
     await writeEnvFile(this.options.layout.env, this.written);
@@ -176,9 +177,4 @@ export class Installation {
 
 function gatewayUrl({ ports }: Surroundings): string {
   return `http://127.0.0.1:${ports['gateway'] ?? 0}`;
-}
-
-/** A folder of this installation's own on the machine's tmpfs. */
-function tmpfsDir(home: string): string {
-  return `/dev/shm/logline-${blake3Hash(utf8(home)).slice('blake3:'.length, 'blake3:'.length + 16)}`;
 }

@@ -118,7 +118,7 @@ const spanChecker = checkerOf(Span);
 async function verifyAll(env: EnvFile, layout: Layout, subject: string): Promise<number> {
   const vkeys = [parseVkey(env.logKey)];
   const seen = new Map<string, { receipt: Receipt; spanBytes: Uint8Array }>();
-  for (const { receipt, span } of await keptReceipts(join(layout.dev, 'state'))) {
+  for (const { receipt, span } of await keptReceipts(join(layout.dev, 'state', 'receipts', env.tenant))) {
     if (evidenceChecker.check(receipt) && spanChecker.check(span))
       seen.set(receipt.this, { receipt, spanBytes: canonicalBytes(span) });
   }
@@ -132,7 +132,7 @@ async function verifyAll(env: EnvFile, layout: Layout, subject: string): Promise
   return seen.size;
 }
 
-/** The `{span, receipt}` files that the commands have kept. */
+/** The `{span, receipt}` files that the commands have kept of one tenant; others that were made here have logs of their own. */
 async function keptReceipts(dir: string): Promise<readonly { receipt?: unknown; span?: unknown }[]> {
   const names = await readdir(dir, { recursive: true }).catch(() => []);
   const documents = await Promise.all(

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { blake3Hash, utf8 } from '@logline/canon-sign';
 
 /** Where everything of the one-machine installation lives: code in the checkout, state below `<home>/.logline`. */
 export type Layout = ReturnType<typeof layoutOf>;
@@ -18,6 +19,8 @@ export function layoutOf(root: string, home: string) {
     postgres: join(dev, 'postgres'),
     engine: join(dev, 'engine'),
     runnerJournal: join(dev, 'runner'),
+    // of this installation's own, on the machine's tmpfs
+    runnerSecrets: `/dev/shm/logline-${blake3Hash(utf8(home)).slice('blake3:'.length, 'blake3:'.length + 16)}`,
     wallet: join(dev, 'wallet.json'),
     job: join(dev, 'job'),
   } as const;

@@ -11,7 +11,7 @@ import { layoutOf, type Layout } from './layout.ts';
 import { parseOptions, USAGE, type Options } from './options.ts';
 import { Reporter } from './report.ts';
 import { Secrets } from './secrets.ts';
-import { stopInstallation } from './stop.ts';
+import { endLeftovers, stopInstallation } from './stop.ts';
 import { welcome } from './welcome.ts';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..', '..', '..');
@@ -22,9 +22,9 @@ async function main(): Promise<number> {
   const layout = layoutOf(root, process.env['LOGLINE_HOME'] ?? root);
   const reporter = new Reporter(options.json);
   if (options.command === 'stop') return stopInstallation(layout, reporter.line);
-  if (isRunning(await readEnvFile(layout.env))) {
-    throw new LocalError('ALREADY_RUNNING', 'it runs already; npm run stop ends it');
-  }
+  const before = await readEnvFile(layout.env);
+  if (isRunning(before)) throw new LocalError('ALREADY_RUNNING', 'it runs already; npm run stop ends it');
+  await endLeftovers(before, reporter.line);
   return options.detach ? detach(layout, options, reporter) : supervise(layout, options, reporter);
 }
 
@@ -100,6 +100,11 @@ try {
   process.stderr.write(
     `${isKnown ? `${error.code}: ${error.message}` : String(error instanceof Error ? error.stack : error)}\n`,
   );
+  // whoever reads the last line gets one in any case
+  if (process.argv.includes('--json'))
+    process.stdout.write(
+      `${JSON.stringify({ ok: false, code: isKnown ? error.code : 'FAILED', message: error instanceof Error ? error.message : String(error) })}\n`,
+    );
   process.exitCode = 1;
 }
 // timers of a library must not keep a finished start alive
