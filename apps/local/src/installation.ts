@@ -24,6 +24,8 @@ export type InstallationOptions = {
   readonly secrets: Secrets;
   readonly allowInstall: boolean;
   readonly report: (line: string) => void;
+  /** Asked to end while it starts: nothing further is started. */
+  readonly signal: AbortSignal;
 };
 
 /** The whole system on this machine: engines, streams, tables, services, the first tenant and its runner. */
@@ -81,7 +83,7 @@ export class Installation {
   }
 
   private async startAll(): Promise<void> {
-    const { layout, secrets, allowInstall, report } = this.options;
+    const { layout, secrets, allowInstall, report, signal } = this.options;
     const before = await readEnvFile(layout.env);
     this.looking = ensureContainerEngine({ dir: layout.engine, report, allowInstall });
     // one that cannot be had is said when it is needed, not before everything else has started
@@ -94,6 +96,7 @@ export class Installation {
       report,
       onChange: () => void this.writeEnv({}),
     });
+    signal.throwIfAborted();
     const { natsUrl, adminUrl } = this.infrastructure;
     report(`nats-server at ${natsUrl}, PostgreSQL at ${new URL(adminUrl).host}`);
     const around = await surroundings(this.options, this.infrastructure, before);
@@ -110,7 +113,13 @@ export class Installation {
     });
     // a runner that was registered before waits for nobody
     const isKnown = await isRegistered(secrets);
-    await Promise.all([this.startServices(around), isKnown ? this.startRunner(around) : undefined]);
+    // all that has begun is let come to its end first, so that what stops it finds it
+    const begun = await Promise.allSettled([
+      this.startServices(around),
+      isKnown ? this.startRunner(around) : undefined,
+    ]);
+    for (const one of begun) if (one.status === 'rejected') throw one.reason;
+    signal.throwIfAborted();
     const { apiKey } = await bearTenant(TENANT, this.commands, secrets);
     // commands find the installation by this file, as everybody does
     await this.writeEnv({ apiKey });
@@ -121,9 +130,14 @@ export class Installation {
   private async startServices(around: Surroundings): Promise<void> {
     const specs = serviceSpecs(around);
     await migrate(specs, around);
+    this.options.signal.throwIfAborted();
     this.options.report('tables are there; starting the services');
     for (const spec of specs) await this.supervisor.start(toProcess(spec, around));
-    await Promise.all(specs.map(({ name, port }) => waitReady(name, port, this.supervisor, READY_WITHIN_MS)));
+    await Promise.all(
+      specs.map(({ name, port }) =>
+        waitReady(name, port, this.supervisor, READY_WITHIN_MS, this.options.signal),
+      ),
+    );
     this.options.report(`services: ${specs.map(({ name }) => name).join(', ')}`);
   }
 
@@ -131,6 +145,7 @@ export class Installation {
   private async startRunner(around: Surroundings): Promise<void> {
     const { layout, secrets, report } = this.options;
     const found = await this.looking;
+    this.options.signal.throwIfAborted();
     if (found === undefined || !('kind' in found)) {
       report(`${found?.missing ?? 'no container engine'}; ${found?.how ?? ''}`);
       return;
@@ -152,7 +167,7 @@ export class Installation {
       runnerSecrets: layout.runnerSecrets,
     });
     await this.supervisor.start(toProcess(runner, around));
-    await waitReady('runner', runner.port, this.supervisor, READY_WITHIN_MS);
+    await waitReady('runner', runner.port, this.supervisor, READY_WITHIN_MS, this.options.signal);
     report(`runner: ${RUNNER}, on ${found.kind} ${found.version}`);
   }
 

@@ -34,16 +34,20 @@ async function supervise(layout: Layout, options: Options, reporter: Reporter): 
   await mkdir(layout.dev, { recursive: true, mode: 0o711 });
   for (const dir of [layout.logs, layout.job]) await mkdir(dir, { recursive: true, mode: 0o700 });
   const ended = endSignal();
+  const asked = new AbortController();
   const starting = Installation.start({
     layout,
     secrets: new Secrets(layout.secrets),
     allowInstall: options.install,
     report: reporter.line,
+    signal: asked.signal,
   });
   const installation = await Promise.race([starting, ended]);
   if (typeof installation === 'string') {
-    // asked to end while starting: let it come up, then take it down in order
+    reporter.line('stopping: nothing further is started, and what has started is taken down in order');
+    asked.abort();
     await starting.then((late) => late.stop()).catch(() => undefined);
+    reporter.line('stopped');
     return 130;
   }
   reporter.line('ready');

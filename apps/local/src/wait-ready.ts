@@ -9,9 +9,11 @@ export async function waitReady(
   port: number,
   supervisor: Supervisor,
   withinMs: number,
+  signal: AbortSignal,
 ): Promise<void> {
   const deadlineMs = Date.now() + withinMs;
   while (Date.now() < deadlineMs) {
+    signal.throwIfAborted();
     if (await isReady(port)) return;
     await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
   }
