@@ -18,7 +18,7 @@ import {
 } from '../test/world.ts';
 import { fold } from './fold.ts';
 import { emptyKnowledge, MAX_MANIFESTS } from './knowledge.ts';
-import { parseSnapshot, snapshotOf } from './snapshot.ts';
+import { parseSnapshot, parseSnapshotText, snapshotOf, snapshotText } from './snapshot.ts';
 
 describe('folding', () => {
   it('ignores what it has folded, and refuses a gap or a stranger', () => {
@@ -130,6 +130,21 @@ describe('a snapshot', () => {
     { v: 1, hash: 'blake3:00', body: {} },
   ])('refuses %j', (json) => {
     expect(() => parseSnapshot(json)).toThrow(expect.objectContaining({ code: 'BAD_SNAPSHOT' }));
+  });
+
+  it('is the knowledge of the moment it was asked for, however late its text is taken', () => {
+    const { log, ref } = appliedLog();
+    log.say(prove(proof({ ref })));
+    const then = parseSnapshot(snapshotOf(log.knowledge));
+    const text = snapshotText(log.knowledge);
+    log.say(deploy(ref));
+    const taken = parseSnapshotText([...text].join(''));
+    expect(taken).toEqual(then);
+    expect(taken).not.toEqual(log.knowledge);
+  });
+
+  it.each(['', '{', 'null', '{"v":1}', '{"v":0,"body":{}}'])('refuses the text %j', (text) => {
+    expect(() => parseSnapshotText(text)).toThrow(expect.objectContaining({ code: 'BAD_SNAPSHOT' }));
   });
 
   it('refuses one that was changed', () => {

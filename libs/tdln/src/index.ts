@@ -29,7 +29,7 @@ export { manifestHash, refOf, specHash } from './manifest-ref.ts';
 export { verifyProof, type ProofVerdict } from './proof-check.ts';
 export { type No } from './reply.ts';
 export { type Asker, type OperatorKey } from './signer.ts';
-export { parseSnapshot, snapshotOf } from './snapshot.ts';
+export { parseSnapshot, parseSnapshotText, snapshotOf, snapshotText } from './snapshot.ts';
 export { checkSpan } from './span-check.ts';
 export { validate, type ValidateInput, type Verdict, type VerdictNo, type VerdictOk } from './validate.ts';
 export { TenantKnowledge, type StoredFact } from './tenant-knowledge.ts';

@@ -15,7 +15,7 @@ import { credentialLook } from './credential.ts';
 import { faultOf, faultUnder, type Fault } from './fault.ts';
 import { findPlaceholders } from './placeholder.ts';
 import { nullFaults, toFault } from './schema-faults.ts';
-import { isSignedBy } from './signature.ts';
+import { isManifestSignedBy } from './signature.ts';
 
 const manifestChecker = checkerOf(Manifest);
 const UNSIGNED = { kid: 'unsigned', alg: 'ed25519-blake3', sig: `${'A'.repeat(86)}==` };
@@ -227,7 +227,7 @@ export function* signatureFaults(
   const { kid } = manifest.provenance;
   const key = keys.find((candidate) => candidate.kid === kid);
   if (key === undefined) yield faultOf('kid_unknown', '/provenance/kid', { kid, tenant });
-  else if (!isSignedBy('manifest', manifest, key.pub))
+  else if (!isManifestSignedBy(manifest, key.pub))
     yield faultOf('signature_wrong', '/provenance/sig', { kid });
   for (const [i, slot] of manifest.slots.signing.entries()) {
     const registered = keys.find((candidate) => candidate.kid === slot.kid);
@@ -240,7 +240,7 @@ export function* signatureFaults(
 function damageFaults(manifest: Manifest): readonly Fault[] {
   const { kid } = manifest.provenance;
   const key = manifest.slots.signing.find((slot) => slot.kid === kid);
-  if (key === undefined || isSignedBy('manifest', manifest, key.pub)) return [];
+  if (key === undefined || isManifestSignedBy(manifest, key.pub)) return [];
   return [faultOf('signature_wrong', '/provenance/sig', { kid })];
 }
 

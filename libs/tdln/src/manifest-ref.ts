@@ -1,9 +1,16 @@
 import { blake3Hash, canonicalBytes } from '@logline/canon-sign';
 import { formatRef, parseSubject, type DeploySpec, type Manifest, type Target } from '@logline/contracts';
 
+/** Of manifests in use. Judging one asks for its hash several times; nobody changes a manifest. */
+const hashes = new WeakMap<Manifest, string>();
+
 /** What a ref ends in: the hash of the canonical bytes of the whole manifest, provenance included (protocol §1). */
 export function manifestHash(manifest: Manifest): string {
-  return blake3Hash(canonicalBytes(manifest));
+  const known = hashes.get(manifest);
+  if (known !== undefined) return known;
+  const hash = blake3Hash(canonicalBytes(manifest));
+  hashes.set(manifest, hash);
+  return hash;
 }
 
 /** The full ref of a manifest under a container's name; null when the subject is no container. */

@@ -24,8 +24,29 @@ type Stored = Pick<Knowledge, 'tenant' | 'index' | 'timeMs' | 'log' | 'root'> & 
 
 /** The knowledge as JSON, with a hash over it. Orders are kept: knowledge parsed from it folds on exactly as this one does. */
 export function snapshotOf(knowledge: Knowledge): JsonValue {
+  const json = JSON.parse(JSON.stringify(storedOf(knowledge))) as JsonValue; // plain data by construction; this also cuts it off from what goes on changing
+  return { v: VERSION, hash: blake3Hash(canonicalBytes(json)), body: json };
+}
+
+/**
+ * The same as text, in pieces, without a hash: for whoever has better to do than to write all of it at once. It is the knowledge of the moment of the
+ * call, whatever is folded before the last piece is taken.
+ */
+export function snapshotText(knowledge: Knowledge): Iterable<string> {
+  return piecesOf(storedOf(knowledge));
+}
+
+function* piecesOf({ containers, ...head }: Stored): Generator<string> {
+  yield `{"v":${VERSION},"body":${JSON.stringify(head).slice(0, -1)},"containers":[`;
+  for (const [i, container] of containers.entries())
+    yield `${i === 0 ? '' : ','}${JSON.stringify(container)}`;
+  yield ']}}';
+}
+
+/** Cut off from what goes on changing: what it still shares with the knowledge, `fold` replaces and never changes. */
+function storedOf(knowledge: Knowledge): Stored {
   const { tenant, index, timeMs, log, root, pending } = knowledge;
-  const body: Stored = {
+  return {
     tenant,
     index,
     timeMs,
@@ -45,8 +66,6 @@ export function snapshotOf(knowledge: Knowledge): JsonValue {
       unspentProofs: [...container.unspentProofs],
     })),
   };
-  const json = JSON.parse(JSON.stringify(body)) as JsonValue; // plain data by construction; this also cuts it off from what goes on changing
-  return { v: VERSION, hash: blake3Hash(canonicalBytes(json)), body: json };
 }
 
 /**
@@ -60,7 +79,27 @@ export function parseSnapshot(json: JsonValue): Knowledge {
     throw new TdlnError('BAD_SNAPSHOT', `not a snapshot of version ${VERSION}`);
   if (hash !== blake3Hash(canonicalBytes(body)))
     throw new TdlnError('BAD_SNAPSHOT', 'the snapshot does not have the hash it names');
-  const stored = body as unknown as Stored; // parse boundary: its hash was just verified
+  return knowledgeOf(body as unknown as Stored); // parse boundary: its hash was just verified
+}
+
+/**
+ * The knowledge that `snapshotText` wrote. The caller has made sure that the text is whole, by a hash of its own.
+ * @throws TdlnError `BAD_SNAPSHOT` when it is of another version, or none at all
+ */
+export function parseSnapshotText(text: string): Knowledge {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw new TdlnError('BAD_SNAPSHOT', 'a snapshot that is not JSON', { cause });
+  }
+  const { v, body } = Object(json) as { v?: unknown; body?: unknown }; // whatever is there
+  if (v !== VERSION || typeof body !== 'object' || body === null)
+    throw new TdlnError('BAD_SNAPSHOT', `not a snapshot of version ${VERSION}`);
+  return knowledgeOf(body as Stored); // parse boundary: its hash is the caller's
+}
+
+function knowledgeOf(stored: Stored): Knowledge {
   const knowledge = emptyKnowledge(stored.tenant);
   knowledge.index = stored.index;
   knowledge.timeMs = stored.timeMs;

@@ -1,7 +1,8 @@
+import { setImmediate as nextTick } from 'node:timers/promises';
 import { blake3Hash, CanonError, parseStrict, utf8, type JsonValue } from '@logline/canon-sign';
 import { GATE_BUCKET } from '@logline/contracts';
 import { callApi, type Publisher } from '@logline/jetstream';
-import { parseSnapshot, snapshotOf, TdlnError, type Knowledge } from '@logline/tdln';
+import { parseSnapshotText, snapshotText, TdlnError, type Knowledge } from '@logline/tdln';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { promisify } from 'node:util';
 import { deflateRaw, inflateRaw } from 'node:zlib';
@@ -15,6 +16,8 @@ const POSITION = 'position';
 /** Well below the server's `max_payload`. */
 const CHUNK_BYTES = 512 * 1024;
 const MOST_BYTES = 512 * 1024 * 1024;
+/** A millisecond or so of writing. */
+const SLICE_CHARACTERS = 128 * 1024;
 const CHUNK_HEADER = 'Logline-Snapshot';
 
 export type Saved = {
@@ -39,7 +42,7 @@ export class SnapshotStore {
 
   /** One tenant, in as many chunks as it needs. */
   async save(knowledge: Knowledge): Promise<void> {
-    const bytes = await deflate(utf8(JSON.stringify(snapshotOf(knowledge))), { level: 1 });
+    const bytes = await deflate(await toBytes(snapshotText(knowledge)), { level: 1 });
     const count = Math.max(1, Math.ceil(bytes.length / CHUNK_BYTES));
     const mark = `${blake3Hash(bytes)} ${count}`;
     for (let i = 0; i < count; i++) {
@@ -115,11 +118,26 @@ export class SnapshotStore {
   }
 }
 
+/** Requests are judged between two slices of it. */
+async function toBytes(pieces: Iterable<string>): Promise<Buffer> {
+  const slices: Buffer[] = [];
+  let slice = '';
+  for (const piece of pieces) {
+    slice += piece;
+    if (slice.length < SLICE_CHARACTERS) continue;
+    slices.push(Buffer.from(slice));
+    slice = '';
+    await nextTick();
+  }
+  return Buffer.concat([...slices, Buffer.from(slice)]);
+}
+
 async function parse(bytes: Uint8Array): Promise<Knowledge> {
   try {
-    return parseSnapshot(parseJson(await inflate(bytes, { maxOutputLength: MOST_BYTES })));
+    const text = await inflate(bytes, { maxOutputLength: MOST_BYTES });
+    return parseSnapshotText(text.toString());
   } catch (cause) {
-    if (cause instanceof TdlnError || cause instanceof CanonError) throw unusable(cause.message, cause);
+    if (cause instanceof TdlnError) throw unusable(cause.message, cause);
     if (cause instanceof Error && 'code' in cause) throw unusable('it does not inflate', cause);
     throw cause;
   }
