@@ -17,7 +17,7 @@ import { OrchestratorError } from '../errors.ts';
 import { Deadlines } from '../expire/deadlines.ts';
 import { ReactionMetrics } from '../react/reaction-metrics.ts';
 import { Reactions, type Cause } from '../react/reactions.ts';
-import { DeployStore, type Advance, type Effect } from '../storage/deploy.store.ts';
+import { DeployStore, type Advance, type Blueprint, type Effect } from '../storage/deploy.store.ts';
 import { parseLogged, type Logged } from './logged.ts';
 
 /** A command that a client's span makes, and that its fact is settled by. */
@@ -62,6 +62,12 @@ export class FollowService {
   ): Promise<void> {
     let saved = await this.store.positionOf(tenant);
     let position = saved;
+    let blueprints: Blueprint[] = [];
+    const save = async (): Promise<void> => {
+      if (position > saved) await this.store.save(tenant, { from: saved, to: position }, { blueprints });
+      saved = position;
+      blueprints = [];
+    };
     for (const fact of facts) {
       const { index } = fact.place;
       if (index <= position) continue;
@@ -70,17 +76,19 @@ export class FollowService {
         refused.set(fact, logged);
         continue;
       }
-      // what says nothing to us costs nothing: the position moves with the next that does
-      if (logged.intent !== 'other') {
+      // what says nothing to us costs nothing, and of what is only kept for later much is saved at once
+      if (logged.intent === 'minicontainer.apply') blueprints.push(...blueprintIn(logged));
+      else if (logged.intent !== 'other') {
+        await save();
         await this.fold(logged, { from: saved, to: index });
         saved = index;
       }
       position = index;
     }
-    if (position > saved) await this.store.save(tenant, { from: saved, to: position }, {});
+    await save();
   }
 
-  private async fold(fact: Exclude<Logged, { intent: 'other' }>, advance: Advance): Promise<void> {
+  private async fold(fact: Folded, advance: Advance): Promise<void> {
     const { tenant } = fact.place;
     const command = await this.commandOf(fact);
     // a fact is settled only after its reactions' receipts: killed in between, the same reactions are made again, byte for byte
@@ -124,7 +132,7 @@ export class FollowService {
     return logged.length === 0 ? {} : { container: { subject, state: foldAhead(state, logged) } };
   }
 
-  private async commandOf(fact: Logged): Promise<ReactingCommand | null> {
+  private async commandOf(fact: Folded): Promise<ReactingCommand | null> {
     const { span, place: cause } = fact;
     switch (fact.intent) {
       case 'deploy.apply': {
@@ -158,7 +166,6 @@ export class FollowService {
           withinMs: fact.payload.options?.timeout_ms ?? STOP_WITHIN_MS,
           nowMs: cause.timeMs,
         };
-      case 'minicontainer.apply':
       case 'registry.runner.add':
       case 'registry.runner.remove':
       case 'deploy.planned':
@@ -168,22 +175,13 @@ export class FollowService {
       case 'run_state.running':
       case 'run_state.exited':
       case 'run_state.failed':
-      case 'other':
         return null;
     }
   }
 
-  private async effectOf(fact: Logged): Promise<Effect> {
+  private async effectOf(fact: Folded): Promise<Effect> {
     const { span } = fact;
     switch (fact.intent) {
-      case 'minicontainer.apply': {
-        const subject = parseSubject(span.subject);
-        if (!('manifest' in fact.payload) || subject.kind !== 'minicontainer') return {};
-        const { manifest } = fact.payload;
-        const { tenant, name } = subject;
-        const ref = formatRef({ tenant, name, hash: blake3Hash(canonicalBytes(manifest)) });
-        return { blueprint: { ref, deploy: manifest.deploy } };
-      }
       case 'registry.runner.add': {
         const { runner, providers, allow } = fact.payload;
         return { runnerAdded: { runner, providers, allow: allow ?? {} } };
@@ -202,10 +200,22 @@ export class FollowService {
       }
       case 'deploy.apply':
       case 'deploy.stop':
-      case 'other':
         return {};
     }
   }
+}
+
+/** What is folded in one by one. */
+type Folded = Exclude<Logged, { intent: 'other' | 'minicontainer.apply' }>;
+
+/** What an apply leaves for a later deploy; nothing where its manifest is not in it. */
+function blueprintIn({ span, payload }: Extract<Logged, { intent: 'minicontainer.apply' }>): Blueprint[] {
+  const subject = parseSubject(span.subject);
+  if (!('manifest' in payload) || subject.kind !== 'minicontainer') return [];
+  const { manifest } = payload;
+  const { tenant, name } = subject;
+  const ref = formatRef({ tenant, name, hash: blake3Hash(canonicalBytes(manifest)) });
+  return [{ ref, deploy: manifest.deploy }];
 }
 
 type Evolving = Extract<

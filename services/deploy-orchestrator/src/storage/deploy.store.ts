@@ -5,12 +5,17 @@ import { toPostgresError } from '@logline/postgres';
 import { initialState, type DeployState } from '../domain/deploy.ts';
 import type { Runner } from '../domain/place.ts';
 import { OrchestratorError } from '../errors.ts';
-import { Blueprint, Container, Cursor, Position, RegisteredRunner } from './entities.ts';
+import { Container, Cursor, Position, RegisteredRunner, StoredBlueprint } from './entities.ts';
+import { saveBlueprints } from './save-blueprints.ts';
 
-/** What one fact changes, saved together with how far the log has been read. */
+/** What a later deploy of this ref is planned from. */
+export type Blueprint = { readonly ref: string; readonly deploy: DeploySpec };
+
+/** What one fact changes, or some that stand together, saved together with how far the log has been read. */
 export type Effect = {
   readonly container?: { readonly subject: string; readonly state: DeployState };
-  readonly blueprint?: { readonly ref: string; readonly deploy: DeploySpec };
+  /** A ref may come twice: it is the same both times. */
+  readonly blueprints?: readonly Blueprint[];
   readonly runnerAdded?: {
     readonly runner: string;
     readonly providers: readonly string[];
@@ -43,7 +48,9 @@ export class DeployStore {
   }
 
   async blueprintOf(tenant: string, ref: string): Promise<DeploySpec | null> {
-    return await this.read(async (em) => (await em.findOne(Blueprint, { tenant, ref }))?.deploy ?? null);
+    return await this.read(
+      async (em) => (await em.findOne(StoredBlueprint, { tenant, ref }))?.deploy ?? null,
+    );
   }
 
   /** All runners of a tenant, each with the number of deploys it holds open. */
@@ -89,12 +96,12 @@ export class DeployStore {
             `the log of ${tenant} was read beyond ${from} by somebody else`,
           );
         }
-        const { container, blueprint, runnerAdded, runnerRemoved } = effect;
+        const { container, blueprints = [], runnerAdded, runnerRemoved } = effect;
         if (container !== undefined) {
           const openCount = container.state.open.length;
           await em.upsert(Container, { tenant, ...container, openCount });
         }
-        if (blueprint !== undefined) await em.upsert(Blueprint, { tenant, ...blueprint });
+        if (blueprints.length > 0) await saveBlueprints(em, tenant, blueprints);
         if (runnerAdded !== undefined) await em.upsert(RegisteredRunner, { tenant, ...runnerAdded });
         if (runnerRemoved !== undefined)
           await em.nativeDelete(RegisteredRunner, { tenant, runner: runnerRemoved });

@@ -37,12 +37,12 @@ ContainerSchema.setClass(Container);
 
 /** The deploy part of a manifest, by ref: what a later deploy of that ref is planned from. */
 const BlueprintSchema = defineEntity({
-  name: 'Blueprint',
+  name: 'StoredBlueprint',
   tableName: 'blueprint',
   properties: { tenant: p.string().primary(), ref: p.string().primary(), deploy: p.json<DeploySpec>() },
 });
-export class Blueprint extends BlueprintSchema.class {}
-BlueprintSchema.setClass(Blueprint);
+export class StoredBlueprint extends BlueprintSchema.class {}
+BlueprintSchema.setClass(StoredBlueprint);
 
 const RunnerSchema = defineEntity({
   name: 'RegisteredRunner',
@@ -57,4 +57,4 @@ const RunnerSchema = defineEntity({
 export class RegisteredRunner extends RunnerSchema.class {}
 RunnerSchema.setClass(RegisteredRunner);
 
-export const ENTITIES = [Position, Cursor, Container, Blueprint, RegisteredRunner];
+export const ENTITIES = [Position, Cursor, Container, StoredBlueprint, RegisteredRunner];
