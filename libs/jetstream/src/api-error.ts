@@ -17,6 +17,7 @@ const BY_API_CODE: Readonly<Record<number, JetStreamErrorCode>> = {
   10054: 'TOO_LARGE', // message size exceeds maximum allowed
   10059: 'NO_STREAM', // stream not found
   10014: 'NO_STREAM', // consumer not found
+  10070: 'CONFLICT', // wrong last message id
   10071: 'CONFLICT', // wrong last sequence: N
   10164: 'CONFLICT', // wrong last sequence (R3, a write in flight)
   10077: 'QUEUE_FULL', // maximum messages, bytes exceeded

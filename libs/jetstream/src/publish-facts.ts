@@ -1,23 +1,47 @@
 import { nuid, type NatsConnection } from '@nats-io/nats-core';
 import { JetStreamError } from './errors.ts';
+import { FactChain } from './fact-chain.ts';
 import { request } from './link.ts';
 import type { FactMessage } from './fact-message.ts';
 import { parseAnswer } from './api.ts';
 import { parseStored, Publisher, toHeaders, type HeaderPair } from './publisher.ts';
 
-/** Up to here one by one is faster: a small batch is staged on disk first (facts/jetstream §2). */
+/** Up to here one by one is cheaper: a small batch is staged on disk first (facts/jetstream §2). */
 const MOST_ONE_BY_ONE = 32;
 /** Limit of the server. */
 const MOST_IN_BATCH = 1000;
 const MOST_BATCH_BYTES = 8 * 1024 * 1024;
 const TIMEOUT_MS = 10_000;
 
+/** Of a connection: its chain, and the call that the next one waits for. */
+type Line = { readonly chain: FactChain; last: Promise<void> };
+const lines = new WeakMap<NatsConnection, Line>();
+
 /**
- * Facts of one log, stored in order: none before the one ahead of it is. A few go one by one, many as atomic batches.
- * Idempotent within the duplicate window of two minutes. One call at a time for one log.
+ * Facts, stored in order: none before the one ahead of it is. As a chain, which costs a fifth of anything else (decision 0016); where another ledger publishes
+ * at the same time, the rest of them one by one, or as atomic batches. Calls on one connection wait for each other.
+ * Idempotent within the duplicate window of two minutes.
  * @throws JetStreamError `UNAVAILABLE` (a prefix may be stored): read `lastFactOf` and go on behind it; other codes of `Publisher`
  */
-export async function publishFacts(nc: NatsConnection, facts: readonly FactMessage[]): Promise<void> {
+export function publishFacts(nc: NatsConnection, facts: readonly FactMessage[]): Promise<void> {
+  const line = lines.get(nc) ?? { chain: new FactChain(nc), last: Promise.resolve() };
+  lines.set(nc, line);
+  const done = line.last.then(() => publishChained(nc, line.chain, facts));
+  line.last = done.catch(() => undefined);
+  return done;
+}
+
+async function publishChained(
+  nc: NatsConnection,
+  chain: FactChain,
+  facts: readonly FactMessage[],
+): Promise<void> {
+  const stored = await chain.publish(facts);
+  if (stored < facts.length) await publishApart(nc, facts.slice(stored));
+}
+
+/** With nothing to rest on but the stream's own order. */
+async function publishApart(nc: NatsConnection, facts: readonly FactMessage[]): Promise<void> {
   if (facts.length <= MOST_ONE_BY_ONE) return await publishOneByOne(nc, facts);
   for (const batch of toBatches(facts)) {
     try {

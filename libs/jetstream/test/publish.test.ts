@@ -2,6 +2,7 @@ import { parseSubmitEnvelope, SUBMIT_CLIENT, STREAMS, type SubmitRequest } from 
 import {
   callApi,
   Coalescer,
+  JETSTREAM_FAULTS,
   JetStreamError,
   lastFactOf,
   publishBatch,
@@ -143,15 +144,15 @@ describe('publishFacts', () => {
     ledger = await world.connect('ledger');
   });
 
-  it('stores a few one by one, in order', async () => {
+  it('stores a few, in order', async () => {
     await publishFacts(ledger, range('few', 0, 3));
     expect(await indexesOf('few')).toEqual([0, 1, 2]);
   });
-  it('stores many as one atomic batch, in order', async () => {
+  it('stores many, in order', async () => {
     await publishFacts(ledger, range('many', 0, 100));
     expect(await indexesOf('many')).toEqual(upTo(100));
   });
-  it('stores more than a batch may hold', async () => {
+  it('stores more than may be on their way at once', async () => {
     await publishFacts(ledger, range('huge', 0, 1001));
     expect(await lastFactOf(ledger, 'huge')).toMatchObject({ index: 1000 });
   });
@@ -159,6 +160,44 @@ describe('publishFacts', () => {
     await publishFacts(ledger, range('twice', 0, 40));
     await publishFacts(ledger, range('twice', 20, 60));
     expect(await indexesOf('twice')).toEqual(upTo(60));
+  });
+  it('stores none behind one that is refused, and all of them the next time', async () => {
+    const facts = range('broken', 0, 10);
+    const spoilt = facts.map((one, at) => (at === 4 ? { ...one, subject: 'fact.of.nobody' } : one));
+    await publishFacts(ledger, range('before', 0, 1)); // so that the end of the stream is known
+    await expect(publishFacts(ledger, spoilt)).rejects.toMatchObject({ code: 'NO_STREAM' });
+    expect(await indexesOf('broken')).toEqual(upTo(4));
+    await publishFacts(ledger, facts);
+    expect(await indexesOf('broken')).toEqual(upTo(10));
+  });
+  it('keeps each log in order while another ledger publishes too, and while two calls run at once', async () => {
+    const other = await world.connect('ledger');
+    const publishAll = async (by: NatsConnection, tenant: string): Promise<void> => {
+      for (let from = 0; from < 300; from += 20) await publishFacts(by, range(tenant, from, from + 20));
+    };
+    await Promise.all([
+      publishAll(ledger, 'one-of-three'),
+      publishAll(ledger, 'two-of-three'),
+      publishAll(other, 'three-of-three'),
+    ]);
+    for (const tenant of ['one-of-three', 'two-of-three', 'three-of-three'])
+      expect(await indexesOf(tenant)).toEqual(upTo(300));
+  });
+  it('loses and doubles nothing when the server is restarted in between', async () => {
+    const publishing = (async (): Promise<void> => {
+      for (let from = 0; from < 400;) {
+        try {
+          await publishFacts(ledger, range('restart', from, Math.min(400, from + 50)));
+          from += 50;
+        } catch (error) {
+          if (!(error instanceof JetStreamError) || JETSTREAM_FAULTS[error.code] !== 'retryable') throw error;
+          from = ((await lastFactOf(ledger, 'restart').catch(() => null))?.index ?? from - 1) + 1;
+        }
+      }
+    })();
+    await world.nats.restart();
+    await publishing;
+    expect(await indexesOf('restart')).toEqual(upTo(400));
   });
   it('keeps the code of a batch that is refused', async () => {
     await publishFacts(ledger, range('codes', 0, 1));
