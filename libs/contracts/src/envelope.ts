@@ -140,7 +140,16 @@ export function formatEnvelope(
   header: SubmitEnvelope | AcceptEnvelope,
   bodies: readonly Uint8Array[],
 ): Uint8Array {
-  const head = utf8(JSON.stringify(header));
+  return withHead(JSON.stringify(header), bodies);
+}
+
+/** The same of requests that are JSON already, by whoever had to know how long they are. */
+export function joinEnvelope(requests: readonly string[], bodies: readonly Uint8Array[]): Uint8Array {
+  return withHead(`{"v":1,"requests":[${requests.join(',')}]}`, bodies);
+}
+
+function withHead(text: string, bodies: readonly Uint8Array[]): Uint8Array {
+  const head = utf8(text);
   let size = 4 + head.length;
   for (const body of bodies) size += body.length;
   const bytes = new Uint8Array(size);

@@ -6,6 +6,7 @@ export {
   AckReply,
   formatAckReply,
   formatEnvelope,
+  joinEnvelope,
   JudgedSpan,
   MAX_ENVELOPE_BYTES,
   MAX_ENVELOPE_SPANS,

@@ -87,8 +87,10 @@ export function parseDuration(text: string): number | null {
 export function parseInstant(text: string): number | null {
   if (!INSTANT.test(text)) return null;
   const ms = Date.parse(text);
-  // Date.parse rolls 30 February over to March; the calendar day must survive the round trip
-  return Number.isNaN(ms) || new Date(ms).toISOString().slice(0, 10) !== text.slice(0, 10) ? null : ms;
+  if (Number.isNaN(ms)) return null;
+  // Date.parse rolls 30 February over to March; a day that not every month has must survive the round trip
+  const isInEveryMonth = text.slice(8, 10) <= '28';
+  return isInEveryMonth || new Date(ms).toISOString().slice(0, 10) === text.slice(0, 10) ? ms : null;
 }
 const INSTANT = new RegExp(INSTANT_PATTERN);
 

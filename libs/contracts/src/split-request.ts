@@ -8,6 +8,7 @@ export type RequestPart = { readonly request: AcceptRequest; readonly bodies: re
  * and never a span apart from its verdict.
  */
 export function splitRequest(request: AcceptRequest, bodies: readonly Uint8Array[]): readonly RequestPart[] {
+  if (isSurelySmall(request, bodies)) return [{ request, bodies }];
   const parts: { spans: AcceptRequest['spans']; bodies: Uint8Array[] }[] = [];
   const { spans, ...head } = request;
   const headBytes = jsonBytes(head) + 64;
@@ -27,6 +28,13 @@ export function splitRequest(request: AcceptRequest, bodies: readonly Uint8Array
     }
   }
   return parts.map((part) => ({ request: { ...request, spans: part.spans }, bodies: part.bodies }));
+}
+
+/** Nearly every request: not worth writing its header twice. */
+function isSurelySmall({ spans }: AcceptRequest, bodies: readonly Uint8Array[]): boolean {
+  const bytes = bodies.reduce((sum, body) => sum + body.length, 0);
+  const [only] = spans;
+  return spans.length === 1 && only?.no === undefined && bytes < MAX_ENVELOPE_BYTES / 2;
 }
 
 function jsonBytes(value: object): number {

@@ -1,5 +1,5 @@
 import {
-  formatEnvelope,
+  joinEnvelope,
   MAX_ENVELOPE_BYTES,
   MAX_ENVELOPE_SPANS,
   type AcceptRequest,
@@ -16,8 +16,10 @@ export type CoalescerOptions = {
   readonly maxWaitingBytes?: number;
 };
 
-type Waiting<Request> = {
-  readonly request: Request;
+type Waiting = {
+  /** The request as JSON. */
+  readonly text: string;
+  readonly spans: number;
   readonly bodies: readonly Uint8Array[];
   readonly bytes: number;
   /** Epoch milliseconds from which nobody waits for it any more. */
@@ -34,7 +36,7 @@ export class Coalescer<Request extends SubmitRequest | AcceptRequest> {
   readonly #send: CoalescerOptions['send'];
   readonly #maxWaiting: number;
   readonly #maxWaitingBytes: number;
-  #waiting: Waiting<Request>[] = [];
+  #waiting: Waiting[] = [];
   #waitingBytes = 0;
   #isSending = false;
 
@@ -55,17 +57,16 @@ export class Coalescer<Request extends SubmitRequest | AcceptRequest> {
    * @throws JetStreamError `QUEUE_FULL` when too much waits already; `UNAVAILABLE` past the deadline; what `send` throws for its envelope
    */
   add(request: Request, bodies: readonly Uint8Array[], deadlineMs: number = Infinity): Promise<void> {
-    const bytes = bodies.reduce(
-      (sum, body) => sum + body.length,
-      Buffer.byteLength(JSON.stringify(request)) + 1,
-    );
+    const text = JSON.stringify(request);
+    const bytes = bodies.reduce((sum, body) => sum + body.length, Buffer.byteLength(text) + 1);
     if (this.#waiting.length >= this.#maxWaiting || this.#waitingBytes + bytes > this.#maxWaitingBytes) {
       return Promise.reject(
         new JetStreamError('QUEUE_FULL', `${this.#waiting.length} requests wait already`),
       );
     }
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ request, bodies, bytes, deadlineMs, resolve, reject });
+      const spans = request.spans.length;
+      this.#waiting.push({ text, spans, bodies, bytes, deadlineMs, resolve, reject });
       this.#waitingBytes += bytes;
       if (!this.#isSending) void this.#drain();
     });
@@ -89,12 +90,12 @@ export class Coalescer<Request extends SubmitRequest | AcceptRequest> {
   }
 
   /** At least one request, so that an oversized one meets `send`'s own limit instead of blocking the line. */
-  #takeGroup(): readonly Waiting<Request>[] {
+  #takeGroup(): readonly Waiting[] {
     let spans = 0;
     let bytes = ENVELOPE_BYTES;
     let count = 0;
     for (const one of this.#waiting) {
-      spans += one.request.spans.length;
+      spans += one.spans;
       bytes += one.bytes;
       if (count > 0 && (spans > MAX_ENVELOPE_SPANS || bytes > MAX_ENVELOPE_BYTES)) break;
       count++;
@@ -107,7 +108,7 @@ export class Coalescer<Request extends SubmitRequest | AcceptRequest> {
 }
 
 /** Tells whoever waits for a request that is too late. */
-function isStillWanted({ deadlineMs, reject }: Waiting<unknown>): boolean {
+function isStillWanted({ deadlineMs, reject }: Waiting): boolean {
   if (Date.now() < deadlineMs) return true;
   reject(new JetStreamError('UNAVAILABLE', 'its turn did not come in time; it was not sent'));
   return false;
@@ -116,11 +117,9 @@ function isStillWanted({ deadlineMs, reject }: Waiting<unknown>): boolean {
 /** Length field and the header's own braces. */
 const ENVELOPE_BYTES = 32;
 
-function toEnvelope(group: readonly Waiting<SubmitRequest | AcceptRequest>[]): Uint8Array {
-  // one Coalescer carries one kind of request; formatEnvelope does not look inside
-  const requests = group.map(({ request }) => request) as AcceptRequest[];
-  return formatEnvelope(
-    { v: 1, requests },
+function toEnvelope(group: readonly Waiting[]): Uint8Array {
+  return joinEnvelope(
+    group.map(({ text }) => text),
     group.flatMap(({ bodies }) => bodies),
   );
 }

@@ -39,6 +39,8 @@ export class AuthService {
   private readonly ratePolicy: string;
   private readonly tokens = new Map<string, { row: TokenRow; untilMs: number }>();
   private readonly keys = new Map<string, { pub: string; untilMs: number }>();
+  /** What is being asked of the database: many requests at once ask the same. */
+  private readonly asking = new Map<string, Promise<unknown>>();
 
   constructor(
     @Inject(GatewayConfig) private readonly config: GatewayConfig,
@@ -121,7 +123,7 @@ export class AuthService {
     const name = `${tenant}/${hash}`;
     const known = this.tokens.get(name);
     if (known !== undefined && known.untilMs > Date.now()) return known.row;
-    const row = await findToken(this.pool, tenant, hash);
+    const row = await this.once(`token ${name}`, () => findToken(this.pool, tenant, hash));
     if (row !== null) remember(this.tokens, name, { row, untilMs: Date.now() + REMEMBER_MS });
     return row;
   }
@@ -130,9 +132,19 @@ export class AuthService {
     const name = `${tenant}/${kid}`;
     const known = this.keys.get(name);
     if (known !== undefined && known.untilMs > Date.now()) return known.pub;
-    const pub = await this.moves.findSoon(tenant, () => findActiveKey(this.pool, tenant, kid, Date.now()));
+    const find = (): Promise<string | null> =>
+      this.once(`key ${name}`, () => findActiveKey(this.pool, tenant, kid, Date.now()));
+    const pub = await this.moves.findSoon(tenant, find);
     if (pub !== null) remember(this.keys, name, { pub, untilMs: Date.now() + REMEMBER_MS });
     return pub;
+  }
+
+  private once<T>(question: string, ask: () => Promise<T>): Promise<T> {
+    const asked = this.asking.get(question) as Promise<T> | undefined; // a question has answers of one kind
+    if (asked !== undefined) return asked;
+    const asking = ask().finally(() => this.asking.delete(question));
+    this.asking.set(question, asking);
+    return asking;
   }
 }
 
