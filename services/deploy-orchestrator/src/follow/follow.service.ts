@@ -23,6 +23,9 @@ import { parseLogged, type Logged } from './logged.ts';
 /** A command that a client's span makes, and that its fact is settled by. */
 type ReactingCommand = Extract<DeployCommand, { type: 'apply' | 'stop' }>;
 
+const CURSOR_EVERY_MS = 1_000;
+const MOST_POSITIONS = 10_000;
+
 export type FollowedFact = { readonly bytes: Uint8Array; readonly place: FactPlace };
 
 /**
@@ -31,6 +34,10 @@ export type FollowedFact = { readonly bytes: Uint8Array; readonly place: FactPla
  */
 @Injectable()
 export class FollowService {
+  /** How far each log is known to be read. Another leader's reading is noticed by the compare in every save. */
+  private readonly positions = new Map<string, number>();
+  private nextCursorMs = 0;
+
   constructor(
     private readonly store: DeployStore,
     private readonly reactions: Reactions,
@@ -50,9 +57,21 @@ export class FollowService {
       [...byTenant].map(([tenant, own]) => this.followLog(tenant, own, refused)),
     );
     // only when all have come to rest, so that nothing of this try runs into the next
-    for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
-    await this.store.saveCursor(STREAMS.facts, sequence);
+    for (const outcome of outcomes) {
+      if (outcome.status === 'fulfilled') continue;
+      this.positions.clear();
+      throw outcome.reason;
+    }
+    await this.saveCursor(sequence);
     return refused;
+  }
+
+  /** Now and then: it says where to begin, and what is read twice is skipped by its position. */
+  private async saveCursor(sequence: number): Promise<void> {
+    const nowMs = performance.now();
+    if (nowMs < this.nextCursorMs) return;
+    await this.store.saveCursor(STREAMS.facts, sequence);
+    this.nextCursorMs = nowMs + CURSOR_EVERY_MS;
   }
 
   private async followLog<F extends FollowedFact>(
@@ -60,11 +79,11 @@ export class FollowService {
     facts: readonly F[],
     refused: Map<F, Error>,
   ): Promise<void> {
-    let saved = await this.store.positionOf(tenant);
+    let saved = await this.positionBefore(tenant, facts[0]?.place.index ?? 0);
     let position = saved;
     let blueprints: Blueprint[] = [];
     const save = async (): Promise<void> => {
-      if (position > saved) await this.store.save(tenant, { from: saved, to: position }, { blueprints });
+      if (position > saved) await this.store.keep(tenant, { from: saved, to: position }, blueprints);
       saved = position;
       blueprints = [];
     };
@@ -86,6 +105,16 @@ export class FollowService {
       position = index;
     }
     await save();
+    if (this.positions.size >= MOST_POSITIONS) this.positions.clear();
+    this.positions.set(tenant, saved);
+  }
+
+  /** What is remembered counts while the log goes on from there: another one may have led meanwhile, and read further. */
+  private async positionBefore(tenant: string, index: number): Promise<number> {
+    const remembered = this.positions.get(tenant);
+    return remembered !== undefined && index <= remembered + 1
+      ? remembered
+      : await this.store.positionOf(tenant);
   }
 
   private async fold(fact: Folded, advance: Advance): Promise<void> {

@@ -1,21 +1,21 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { MikroORM, type EntityManager } from '@mikro-orm/postgresql';
 import type { DeploySpec, RunnerAllowance } from '@logline/contracts';
-import { toPostgresError } from '@logline/postgres';
+import { toPostgresError, type Pool } from '@logline/postgres';
 import { initialState, type DeployState } from '../domain/deploy.ts';
 import type { Runner } from '../domain/place.ts';
 import { OrchestratorError } from '../errors.ts';
 import { Container, Cursor, Position, RegisteredRunner, StoredBlueprint } from './entities.ts';
-import { saveBlueprints } from './save-blueprints.ts';
+import { keepBlueprints } from './keep-blueprints.ts';
+import { POOL } from './pool.ts';
+import { saveCursor } from './save-cursor.ts';
 
 /** What a later deploy of this ref is planned from. */
 export type Blueprint = { readonly ref: string; readonly deploy: DeploySpec };
 
-/** What one fact changes, or some that stand together, saved together with how far the log has been read. */
+/** What one fact changes, saved together with how far the log has been read. */
 export type Effect = {
   readonly container?: { readonly subject: string; readonly state: DeployState };
-  /** A ref may come twice: it is the same both times. */
-  readonly blueprints?: readonly Blueprint[];
   readonly runnerAdded?: {
     readonly runner: string;
     readonly providers: readonly string[];
@@ -34,7 +34,10 @@ export type Advance = { readonly from: number; readonly to: number };
  */
 @Injectable()
 export class DeployStore {
-  constructor(private readonly orm: MikroORM) {}
+  constructor(
+    private readonly orm: MikroORM,
+    @Inject(POOL) private readonly pool: Pool,
+  ) {}
 
   /** Log index of the last fact folded in; −1 for none. */
   async positionOf(tenant: string): Promise<number> {
@@ -73,11 +76,16 @@ export class DeployStore {
     return await this.read((em) => em.find(Container, { openCount: { $gt: 0 } }));
   }
 
+  /** What applies leave for later, and how far the log was read with them. @throws OrchestratorError `MOVED`, as `save` */
+  async keep(tenant: string, advance: Advance, blueprints: readonly Blueprint[]): Promise<void> {
+    if (!(await keepBlueprints(this.pool, tenant, advance, blueprints))) throw moved(tenant, advance);
+  }
+
   /** @throws OrchestratorError `MOVED` when the log was read further by somebody else; then nothing is saved */
   async save(tenant: string, { from, to }: Advance, effect: Effect): Promise<void> {
     await this.read((root) =>
       root.transactional(async (em) => {
-        const moved =
+        const { affectedRows } =
           from < 0
             ? await em
                 .createQueryBuilder(Position)
@@ -90,18 +98,12 @@ export class DeployStore {
                 .update({ index: to })
                 .where({ tenant, index: from })
                 .execute();
-        if (moved.affectedRows !== 1) {
-          throw new OrchestratorError(
-            'MOVED',
-            `the log of ${tenant} was read beyond ${from} by somebody else`,
-          );
-        }
-        const { container, blueprints = [], runnerAdded, runnerRemoved } = effect;
+        if (affectedRows !== 1) throw moved(tenant, { from, to });
+        const { container, runnerAdded, runnerRemoved } = effect;
         if (container !== undefined) {
           const openCount = container.state.open.length;
           await em.upsert(Container, { tenant, ...container, openCount });
         }
-        if (blueprints.length > 0) await saveBlueprints(em, tenant, blueprints);
         if (runnerAdded !== undefined) await em.upsert(RegisteredRunner, { tenant, ...runnerAdded });
         if (runnerRemoved !== undefined)
           await em.nativeDelete(RegisteredRunner, { tenant, runner: runnerRemoved });
@@ -115,7 +117,7 @@ export class DeployStore {
   }
 
   async saveCursor(stream: string, sequence: number): Promise<void> {
-    await this.read((em) => em.upsert(Cursor, { stream, sequence }));
+    await saveCursor(this.pool, stream, sequence);
   }
 
   /** An identity map of its own for each call: nothing is remembered between facts. */
@@ -126,4 +128,8 @@ export class DeployStore {
       throw error instanceof OrchestratorError ? error : toPostgresError(error);
     }
   }
+}
+
+function moved(tenant: string, { from }: Advance): OrchestratorError {
+  return new OrchestratorError('MOVED', `the log of ${tenant} was read beyond ${from} by somebody else`);
 }
