@@ -7,4 +7,4 @@ export { listen, type Listening, type ListenOptions } from './listen.ts';
 export { createOrm, migrateDatabase, runMigrations, type OrmOptions } from './orm.ts';
 export { openPool, query, type Pool, type PoolClient, type PoolOptions, type Sql } from './pool.ts';
 export { provision, ROLES, type ProvisionOptions, type RoleSpec } from './provision.ts';
-export { inTransaction } from './transaction.ts';
+export { inOneFlight, inTransaction } from './transaction.ts';

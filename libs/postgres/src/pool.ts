@@ -11,14 +11,20 @@ export type PoolOptions = {
   readonly max?: number;
   /** A statement that takes longer is cancelled; 30 s. */
   readonly statementTimeoutMs?: number;
+  /** Statements leave without waiting for each other, see `inOneFlight`. */
+  readonly pipeline?: boolean;
 };
 
 /**
  * Connections for the hot path, where SQL is written as SQL. `Uint8Array` parameters travel as binary `bytea`; `bigint` columns come back
  * as numbers, which log indexes fit. A connection that is lost is replaced, and never ends the process.
  */
-export function openPool(url: string, { name, max = 8, statementTimeoutMs = 30_000 }: PoolOptions): Pool {
+export function openPool(
+  url: string,
+  { name, max = 8, statementTimeoutMs = 30_000, pipeline = false }: PoolOptions,
+): Pool {
   const pool = new pg.Pool({
+    pipeline,
     connectionString: url,
     max,
     application_name: name,

@@ -1,3 +1,4 @@
+import type pg from 'pg';
 import type { Pool, PoolClient } from './pool.ts';
 import { PostgresError, sqlStateOf, toPostgresError } from './errors.ts';
 
@@ -34,6 +35,28 @@ export async function inTransaction<T>(pool: Pool, work: (client: PoolClient) =>
     // a connection in an unknown state is not given to the next caller
     client.release(broken);
   }
+}
+
+/**
+ * Statements that do not wait for each other, in one write, in order; resolves when all have been answered. On a connection without `pipeline` they
+ * follow each other.
+ * @throws what the first of them that fails throws; the transaction is then to be rolled back
+ */
+export async function inOneFlight(
+  client: PoolClient,
+  send: () => readonly Promise<unknown>[],
+): Promise<void> {
+  const { stream } = (client as unknown as pg.Client).connection; // a client of a pool is a Client, whatever its type leaves out
+  stream.cork();
+  let sent: readonly Promise<unknown>[];
+  try {
+    sent = send();
+  } finally {
+    stream.uncork();
+  }
+  const results = await Promise.allSettled(sent);
+  const failed = results.find((result) => result.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
 }
 
 async function commit(client: PoolClient): Promise<void> {

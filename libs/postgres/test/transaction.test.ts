@@ -1,4 +1,4 @@
-import { inTransaction, openPool, POSTGRES_FAULTS, query, type Pool } from '@logline/postgres';
+import { inOneFlight, inTransaction, openPool, POSTGRES_FAULTS, query, type Pool } from '@logline/postgres';
 import { eventually, startWorld, type World } from '@logline/testing';
 import { createServer, connect, type Server, type Socket } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -67,6 +67,38 @@ describe('inTransaction', () => {
       code: 'UNAVAILABLE',
     });
     await nowhere.end();
+  });
+});
+
+describe.each([false, true])('statements in one flight, pipeline %s', (pipeline) => {
+  let one: Pool;
+  beforeAll(() => {
+    one = openPool(world.postgresUrl('ledger'), { name: 'flight', max: 1, pipeline });
+  });
+  afterAll(() => one.end());
+
+  it('are all done, in order', async () => {
+    await inTransaction(one, (client) =>
+      inOneFlight(client, () => [
+        query(client, 'INSERT INTO entry VALUES (1)'),
+        query(client, 'INSERT INTO entry SELECT n + 1 FROM entry'),
+        query(client, 'INSERT INTO entry SELECT n + 2 FROM entry'),
+      ]),
+    );
+    expect(await entries()).toEqual([1, 2, 3, 4]);
+  });
+  it('throw the first error, write nothing, and leave the connection usable', async () => {
+    const work = inTransaction(one, (client) =>
+      inOneFlight(client, () => [
+        query(client, 'INSERT INTO entry VALUES (1)'),
+        query(client, 'INSERT INTO entry VALUES (1)'),
+        query(client, 'INSERT INTO entry VALUES (2)'),
+      ]),
+    );
+    await expect(work).rejects.toMatchObject({ code: 'UNIQUE_VIOLATION', sqlState: '23505' });
+    expect(await entries()).toEqual([]);
+    await query(one, 'INSERT INTO entry VALUES (7)');
+    expect(await entries()).toEqual([7]);
   });
 });
 

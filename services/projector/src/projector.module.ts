@@ -36,7 +36,7 @@ export class ProjectorModule {
       ],
       controllers: [ProjectController],
       providers: [
-        { provide: POOL, useFactory: () => openPool(url, { name: 'projector', max: 4 }) },
+        { provide: POOL, useFactory: () => openPool(url, { name: 'projector', max: 4, pipeline: true }) },
         {
           provide: FactReaderMetrics,
           useFactory: () => new FactReaderMetrics('projector', metrics, readiness),

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { STREAMS } from '@logline/contracts';
-import { inTransaction, PostgresError, type Pool } from '@logline/postgres';
+import { inOneFlight, inTransaction, PostgresError, type Pool } from '@logline/postgres';
 import { foldSubjects, growLogs, type BatchEffect } from '../domain/batch.ts';
 import type { Fact } from '../domain/fact.ts';
 import type { LogGrowth, LogView } from '../domain/log-view.ts';
@@ -85,17 +85,19 @@ export class ProjectService {
   }
 
   private async save({ growths, subjects, registry }: BatchEffect, sequence: number): Promise<void> {
-    await inTransaction(this.pool, async (client) => {
-      await advanceLogs(client, growths);
-      await insertSpans(client, growths);
-      await insertCheckpoints(client, growths);
-      await insertTiles(client, growths);
-      await saveSubjects(client, subjects);
-      await saveKeys(client, registry);
-      await saveTokens(client, registry);
-      await saveCursor(client, STREAMS.facts, sequence);
-      await notifyMoved(client, growths);
-    });
+    await inTransaction(this.pool, (client) =>
+      inOneFlight(client, () => [
+        advanceLogs(client, growths),
+        insertSpans(client, growths),
+        insertCheckpoints(client, growths),
+        insertTiles(client, growths),
+        saveSubjects(client, subjects),
+        saveKeys(client, registry),
+        saveTokens(client, registry),
+        saveCursor(client, STREAMS.facts, sequence),
+        notifyMoved(client, growths),
+      ]),
+    );
   }
 
   private remember({ growths, subjects }: BatchEffect): void {
