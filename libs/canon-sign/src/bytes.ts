@@ -52,7 +52,8 @@ export function parseBase64(text: string): Uint8Array {
   if (text.length % 4 !== 0 || /[^A-Za-z0-9+/]/.test(body) || !isTailZero) {
     throw new CanonError('MALFORMED', 'not padded base64 (RFC 4648 §4)');
   }
-  return fromBinary(atob(text));
+  // as in formatBase64
+  return typeof Buffer === 'undefined' ? fromBinary(atob(text)) : new Uint8Array(Buffer.from(text, 'base64'));
 }
 
 /** The bytes as RFC 4648 §4 base64, padded. */

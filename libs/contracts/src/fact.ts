@@ -1,3 +1,4 @@
+import { formatBase64, parseBase64, utf8 } from '@logline/canon-sign';
 import { ContractError } from './errors.ts';
 import { formatInstant, parseInstant } from './lexical.ts';
 
@@ -58,7 +59,7 @@ export function toFactHeaders(span: CloudEvent, place: FactPlace): readonly (rea
     [FACT_HEADERS.traceparent, `00-${place.trace}-${place.trace.slice(16)}-01`],
     ...(place.checkpoint === undefined
       ? []
-      : [[FACT_HEADERS.checkpoint, btoa(unescapeUtf8(place.checkpoint))] as const]),
+      : [[FACT_HEADERS.checkpoint, formatBase64(utf8(place.checkpoint))] as const]),
   ];
 }
 
@@ -89,15 +90,11 @@ export function parseFactHeaders(read: (name: string) => string | undefined): Fa
   };
 }
 
-function unescapeUtf8(text: string): string {
-  return String.fromCharCode(...new TextEncoder().encode(text));
-}
+const TEXT = new TextDecoder('utf-8', { fatal: true });
 
 function decodeCheckpoint(base64: string): string {
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(
-      Uint8Array.from(atob(base64), (char) => char.charCodeAt(0)),
-    );
+    return TEXT.decode(parseBase64(base64));
   } catch (cause) {
     throw new ContractError('BAD_HEADERS', 'a fact has a malformed checkpoint header', { cause });
   }
