@@ -5,19 +5,30 @@ import { describe, expect, test, vi } from 'vitest';
 import { readPublished } from '../test/published-vectors.ts';
 import { parseHex, utf8 } from './bytes.ts';
 import * as browser from './ed25519-browser.ts';
-import * as node from './ed25519-node.ts';
+import * as openssl from './ed25519-openssl.ts';
+import { loadSodium, type Ed25519 } from './ed25519-sodium.ts';
 
-// the same strict rule over both platforms: the module is loaded once with each of them as #ed25519
-vi.doMock('#ed25519', () => browser);
-const { isValidSignature: isValidInBrowser } = await import('./ed25519.ts');
-vi.doUnmock('#ed25519');
-vi.resetModules();
-const { isValidSignature: isValidInNode } = await import('./ed25519.ts');
+// the same strict rule over all platforms: the module is loaded once with each of them as #ed25519
+async function over(name: string, platform: Ed25519) {
+  vi.resetModules();
+  vi.doMock('#ed25519', () => platform);
+  const { isValidSignature } = await import('./ed25519.ts');
+  vi.doUnmock('#ed25519');
+  return { name, isValidSignature, platform };
+}
 
-const platforms = [
-  { name: 'node:crypto', isValidSignature: isValidInNode, platform: node },
-  { name: 'noble', isValidSignature: isValidInBrowser, platform: browser },
+const sodium = loadSodium();
+type Platform = Awaited<ReturnType<typeof over>>;
+const platforms: readonly [Platform, ...Platform[]] = [
+  await over('node:crypto', openssl),
+  await over('noble', browser),
+  ...(sodium === null ? [] : [await over('libsodium', sodium)]),
 ];
+
+test('libsodium is there to be compared', ({ skip }) => {
+  if (sodium === null) skip('sodium-native has no binary for this platform');
+  expect(platforms.map(({ name }) => name)).toContain('libsodium');
+});
 
 interface Wycheproof {
   readonly testGroups: readonly {
@@ -182,11 +193,10 @@ const edges: [string, Edge, boolean][] = [
   ],
 ];
 
-test.each(edges)('judges %s alike on both platforms', (_name, { key, message: text, signature }, isValid) => {
-  expect(platforms.map((platform) => platform.isValidSignature(key, text, signature))).toEqual([
-    isValid,
-    isValid,
-  ]);
+test.each(edges)('judges %s alike on all platforms', (_name, { key, message: text, signature }, isValid) => {
+  expect(platforms.map((platform) => platform.isValidSignature(key, text, signature))).toEqual(
+    platforms.map(() => isValid),
+  );
 });
 
 test('the rule is what refuses points of small order: the group equation alone holds for them', () => {
@@ -197,31 +207,50 @@ test('the rule is what refuses points of small order: the group equation alone h
   }
 });
 
-test('leaves a key as it was, though it is a Buffer, whose slice() is a view', () => {
-  const key = Buffer.from(node.publicKeyFromSeed(new Uint8Array(32).fill(2)));
-  key[31] = (key[31] ?? 0) | 0x80;
-  const before = Buffer.from(key);
-  isValidInNode(key, message, Buffer.alloc(64));
-  expect(key).toEqual(before);
-});
+describe.each(platforms)('over $name', ({ isValidSignature, platform }) => {
+  test('leaves a key as it was, though it is a Buffer, whose slice() is a view', () => {
+    const key = Buffer.from(platform.publicKeyFromSeed(new Uint8Array(32).fill(2)));
+    key[31] = (key[31] ?? 0) | 0x80;
+    const before = Buffer.from(key);
+    isValidSignature(key, message, Buffer.alloc(64));
+    expect(key).toEqual(before);
+  });
 
-test('both platforms derive the same key and accept the signatures of the other', () => {
-  fc.assert(
-    fc.property(fc.uint8Array({ minLength: 32, maxLength: 32 }), fc.uint8Array(), (anySeed, text) => {
-      const key = node.publicKeyFromSeed(anySeed);
-      expect(browser.publicKeyFromSeed(anySeed)).toEqual(key);
-      expect(isValidInBrowser(key, text, node.signWithSeed(anySeed)(text))).toBe(true);
-      expect(isValidInNode(key, text, browser.signWithSeed(anySeed)(text))).toBe(true);
-    }),
-    { numRuns: 20 },
-  );
+  test('derives the same keys as the others, signs the same bytes, and accepts their signatures', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ minLength: 32, maxLength: 32 }), fc.uint8Array(), (anySeed, text) => {
+        const key = platform.publicKeyFromSeed(anySeed);
+        for (const other of platforms) {
+          const signature = other.platform.signWithSeed(anySeed)(text);
+          expect(other.platform.publicKeyFromSeed(anySeed)).toEqual(key);
+          expect(platform.signWithSeed(anySeed)(text)).toEqual(signature);
+          expect(isValidSignature(key, text, signature)).toBe(true);
+        }
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  test('refuses what was changed, in any bit of key, message or signature', () => {
+    const key = platform.publicKeyFromSeed(seed);
+    const signature = platform.signWithSeed(seed)(message);
+    for (const part of [key, message, signature]) {
+      for (let bit = 0; bit < part.length * 8; bit += 7) {
+        part[bit >> 3] = (part[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+        expect(isValidSignature(key, message, signature)).toBe(false);
+        part[bit >> 3] = (part[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+      }
+    }
+    expect(isValidSignature(key, message, signature)).toBe(true);
+  });
 });
 
 test('judges the keys of many signers, more than it remembers', () => {
+  const [{ isValidSignature, platform }] = platforms;
   const keys = Array.from({ length: 5000 }, (_, i) =>
-    node.publicKeyFromSeed(Uint8Array.of(i & 0xff, i >> 8, ...new Uint8Array(30))),
+    platform.publicKeyFromSeed(Uint8Array.of(i & 0xff, i >> 8, ...new Uint8Array(30))),
   );
-  const signature = node.signWithSeed(new Uint8Array(32))(message);
-  expect(keys.filter((key) => isValidInNode(key, message, signature))).toEqual([keys[0]]);
-  expect(isValidInNode(keys[0] ?? message, message, signature)).toBe(true);
+  const signature = platform.signWithSeed(new Uint8Array(32))(message);
+  expect(keys.filter((key) => isValidSignature(key, message, signature))).toEqual([keys[0]]);
+  expect(isValidSignature(keys[0] ?? message, message, signature)).toBe(true);
 });
