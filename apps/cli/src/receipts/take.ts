@@ -107,7 +107,7 @@ async function checkGrowth(
   } catch (cause) {
     if (!(cause instanceof TlogError)) throw cause;
     // tiles that cannot be read prove nothing either way; the head stays where it was, so the question stays open
-    if (cause.code !== 'ROOT_MISMATCH') return 'later';
+    if (cause.code !== 'ROOT_MISMATCH' && cause.code !== 'FORKED') return 'later';
     throw new CliError(
       'NOT_VERIFIED',
       `the log ${head.origin} shows two histories: size ${known.size} as seen before is no part of size ${head.size} (${cause.code})`,
