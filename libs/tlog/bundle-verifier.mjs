@@ -7,6 +7,7 @@ const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const { metafile } = await build({
   entryPoints: [here('src/verify.ts')],
   outfile: process.argv[2] ?? here('dist/verifier.js'),
+  absWorkingDir: here('../..'),
   bundle: true,
   minify: true,
   metafile: true,

@@ -1,6 +1,11 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { formatBase64, formatHex, parseBase64, utf8 } from '@logline/canon-sign';
 import { describe, expect, test } from 'vitest';
+import { JUDGED, judgeVectors, type VectorFiles } from '../test/vector-verdicts.ts';
 import { codeOf, readVectors } from '../test/whole-tree.ts';
 import { verifyCheckpoint } from './checkpoint.ts';
 import { verifyConsistency } from './consistency.ts';
@@ -11,6 +16,7 @@ import { parseProof, verifyProof } from './proof.ts';
 import { type ReceiptClaim, verifyReceipt } from './receipt.ts';
 import { formatBundle, formatTilePath, parseBundle, parseTilePath, tileWidth } from './tile.ts';
 import { appendLeaves, emptyEdge, emptyRoot, formatEdge, parseEdge, rootOf } from './tree.ts';
+import * as verifier from './verify.ts';
 
 /** Every case either comes out as written or is refused with the code written: `expected` is undefined where it is refused. */
 interface Case {
@@ -253,6 +259,33 @@ describe('receipts.json', () => {
       root: parseBase64(given.root),
     });
   });
+});
+
+test('growth.json, and all that the offline verifier judges: the verdicts of its own door', () => {
+  const files = Object.fromEntries(JUDGED.map((name) => [name, readVectors(`${name}.json`)]));
+  const judged = judgeVectors(verifier, files as VectorFiles);
+  expect(judged.length).toBeGreaterThan(190);
+  expect(judged.filter(({ verdict, expected }) => verdict !== expected)).toEqual([]);
+});
+
+test('the files of spec/vectors/tlog are what their generator writes', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'logline-vectors-'));
+  const path = (name: string): string =>
+    fileURLToPath(new URL(`../../../spec/vectors/${name}`, import.meta.url));
+  try {
+    const conditions = ['--conditions=@logline/source', '--disable-warning=ExperimentalWarning'];
+    execFileSync(process.execPath, [...conditions, path('generate-tlog.mjs'), folder]);
+    const written = readdirSync(folder).toSorted();
+    // by hand, from what others published
+    expect(readdirSync(path('tlog')).toSorted()).toEqual([...written, 'published.json'].toSorted());
+    for (const name of written)
+      expect([name, readFileSync(join(folder, name), 'utf8')]).toEqual([
+        name,
+        readFileSync(path(`tlog/${name}`), 'utf8'),
+      ]);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 });
 
 // Third-party files that are not part of the repository: beside it, or where LOGLINE_SHARED says.
