@@ -36,4 +36,5 @@ export {
 export { sharedFile } from './shared-file.ts';
 export { signedSpan, type SignedSpan, type SpanParts } from './spans.ts';
 export { TestLog, type TestFact } from './test-log.ts';
+export { buildTlogCheck, type GoVerdict, type TlogCheck } from './tlog-check.ts';
 export { startWorld, type World, type WorldOptions } from './world.ts';

@@ -134,11 +134,9 @@ async function judgeInBrowser(executable: string): Promise<Report> {
   await once(server.listen(0, '127.0.0.1'), 'listening');
   // an address of a TCP server that listens
   const { port } = server.address() as AddressInfo;
-  const flags = [
-    ...['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-sync'],
-    ...['--disable-background-networking', '--disable-component-update', '--disable-dev-shm-usage'],
-    `--user-data-dir=${join(folder, 'profile')}`,
-  ];
+  const quiet = '--no-first-run --disable-sync --disable-background-networking --disable-component-update';
+  const plain = '--headless --no-sandbox --disable-gpu --disable-quic --disable-dev-shm-usage';
+  const flags = [...`${plain} ${quiet}`.split(' '), `--user-data-dir=${join(folder, 'profile')}`];
   const browser = spawn(executable, [...flags, `http://127.0.0.1:${port}/`], { stdio: 'ignore' });
   browser.once('error', reported.reject);
   const ended = once(browser, 'exit').catch(() => undefined);
