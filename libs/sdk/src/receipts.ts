@@ -65,8 +65,7 @@ export class ReceiptKeeper {
     try {
       const tiles = await this.fetchTiles(growthTiles(this.shown, head));
       if (tiles === null) return this.countUnshown();
-      const readTile = (tile: TileId): Uint8Array => tiles.get(formatTilePath(tile)) ?? new Uint8Array();
-      this.shown = verifyGrowthFromTiles(this.shown, head, readTile);
+      this.shown = verifyGrowthFromTiles(this.shown, head, (tile) => tiles.get(formatTilePath(tile)));
       this.unshown = 0;
     } catch (cause) {
       if (!(cause instanceof TlogError)) throw cause;

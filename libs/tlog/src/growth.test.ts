@@ -163,6 +163,9 @@ describe('by tiles', () => {
       expect(codeOf(() => verifyGrowthFromTiles(headAt(200), headAt(300), () => new Uint8Array(bytes)))).toBe(
         'MALFORMED_TILE',
       );
+    expect(codeOf(() => verifyGrowthFromTiles(headAt(200), headAt(300), () => undefined))).toBe(
+      'MALFORMED_TILE',
+    );
   });
 
   test('from nothing everything grows, and equal heads need no tiles', () => {

@@ -68,18 +68,18 @@ export function growthTiles(one: TreeHead, other: TreeHead): TileId[] {
  * Like {@link verifyGrowth}, from the log's tiles. They are believed only once they lead to the larger head's root, and
  * then say what the root of the smaller one must be: so a fork is always told from tiles that are somebody else's.
  *
- * @param readTile - gives a tile of {@link growthTiles}, or a wider one; what was not to be had is given as no bytes
+ * @param readTile - gives a tile of {@link growthTiles}, or a wider one; undefined when it is not to be had
  * @throws TlogError `ORIGIN_MISMATCH`, `FORKED` as {@link verifyGrowth} does
  * @throws TlogError `MALFORMED_TILE`, `ROOT_MISMATCH` if the tiles are not those of the larger tree, and show nothing
  */
 export function verifyGrowthFromTiles<Head extends TreeHead>(
   one: Head,
   other: Head,
-  readTile: (tile: TileId) => Uint8Array,
+  readTile: (tile: TileId) => Uint8Array | undefined,
 ): Head {
   const [older, newer] = bySize(one, other);
   if (older.size === newer.size) return newer;
-  const readNode = tileReader(newer.size, readTile);
+  const readNode = tileReader(newer.size, (tile) => readTile(tile) ?? new Uint8Array(0));
   const proof = proveConsistency(older.size, newer.size, readNode);
   const beginning = subtreeHash(0n, older.size, readNode);
   verifyConsistency({ oldSize: older.size, newSize: newer.size, proof }, beginning, newer.root);

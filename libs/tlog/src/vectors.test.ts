@@ -41,6 +41,7 @@ describe('published vectors', () => {
       roots: string[];
       signatures: { size: string; signature: string }[];
     };
+    entry_paths: { cases: { index: string; size: string; path: string }[] };
   }
   const published = readVectors<Published>('published.json');
 
@@ -76,6 +77,12 @@ describe('published vectors', () => {
     }
     const bundle = formatHex(formatBundle(entries.map((entry) => utf8(entry))));
     expect(bundle.startsWith(bundle_begins)).toBe(true);
+  });
+
+  test.each(published.entry_paths.cases)('entry $index of $size lies in $path', ({ index, size, path }) => {
+    const bundle = BigInt(index) / 256n;
+    const width = tileWidth('entries', bundle, BigInt(size));
+    expect(formatTilePath({ level: 'entries', index: bundle, width })).toBe(path);
   });
 });
 

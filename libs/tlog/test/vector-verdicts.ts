@@ -89,8 +89,10 @@ export function judgeVectors(verifier: OfflineVerifier, files: VectorFiles): Jud
           verifyReceipt(receipts[one.next], vkeys),
         ];
         const order = verifier.orderHeads(seen, next);
-        const tiles = (id: Verifier.TileId): Uint8Array =>
-          fromBase64(one.tiles[verifier.formatTilePath(id)] ?? '');
+        const tiles = (id: Verifier.TileId): Uint8Array | undefined => {
+          const bytes = one.tiles[verifier.formatTilePath(id)];
+          return bytes === undefined ? undefined : fromBase64(bytes);
+        };
         const newest =
           one.tiles === undefined
             ? verifier.verifyGrowth(seen, next, one.proof.map(fromBase64))

@@ -91,8 +91,7 @@ async function checkGrowth(
   try {
     const tiles = await fetchTiles(sdk, growthTiles(known, head));
     if (tiles === null) return 'later';
-    const readTile = (tile: TileId): Uint8Array => tiles.get(formatTilePath(tile)) ?? new Uint8Array();
-    verifyGrowthFromTiles<TreeHead>(known, head, readTile);
+    verifyGrowthFromTiles<TreeHead>(known, head, (tile) => tiles.get(formatTilePath(tile)));
   } catch (cause) {
     if (!(cause instanceof TlogError)) throw cause;
     // tiles that cannot be read prove nothing either way; the head stays where it was, so the question stays open
