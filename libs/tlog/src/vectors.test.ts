@@ -1,8 +1,4 @@
-import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { existsSync, readFileSync } from 'node:fs';
 import { formatBase64, formatHex, parseBase64, utf8 } from '@logline/canon-sign';
 import { describe, expect, test } from 'vitest';
 import { JUDGED, judgeVectors, type VectorFiles } from '../test/vector-verdicts.ts';
@@ -273,26 +269,6 @@ test('growth.json, and all that the offline verifier judges: the verdicts of its
   const judged = judgeVectors(verifier, files as VectorFiles);
   expect(judged.length).toBeGreaterThan(190);
   expect(judged.filter(({ verdict, expected }) => verdict !== expected)).toEqual([]);
-});
-
-test('the files of spec/vectors/tlog are what their generator writes', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'logline-vectors-'));
-  const path = (name: string): string =>
-    fileURLToPath(new URL(`../../../spec/vectors/${name}`, import.meta.url));
-  try {
-    const conditions = ['--conditions=@logline/source', '--disable-warning=ExperimentalWarning'];
-    execFileSync(process.execPath, [...conditions, path('generate-tlog.mjs'), folder]);
-    const written = readdirSync(folder).toSorted();
-    // by hand, from what others published
-    expect(readdirSync(path('tlog')).toSorted()).toEqual([...written, 'published.json'].toSorted());
-    for (const name of written)
-      expect([name, readFileSync(join(folder, name), 'utf8')]).toEqual([
-        name,
-        readFileSync(path(`tlog/${name}`), 'utf8'),
-      ]);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
 });
 
 // Third-party files that are not part of the repository: beside it, or where LOGLINE_SHARED says.

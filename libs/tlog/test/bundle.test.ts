@@ -141,9 +141,11 @@ async function judgeInBrowser(executable: string): Promise<Report> {
   browser.once('error', reported.reject);
   const ended = once(browser, 'exit').catch(() => undefined);
   void ended.then(() => reported.reject(new Error('the browser ended before its page said anything')));
+  const patience = setTimeout(() => reported.reject(new Error('the page says nothing')), 60_000);
   try {
     return await reported.promise;
   } finally {
+    clearTimeout(patience);
     browser.kill();
     await ended;
     server.closeAllConnections();
