@@ -33,8 +33,8 @@ export {
   type LogLine,
   type ServiceProcess,
 } from './service-process.ts';
+export { buildTlogCheck, type GoVerdict, type TlogCheck } from './tlog-check.ts';
 export { sharedFile } from './shared-file.ts';
 export { signedSpan, type SignedSpan, type SpanParts } from './spans.ts';
 export { TestLog, type TestFact } from './test-log.ts';
-export { buildTlogCheck, type GoVerdict, type TlogCheck } from './tlog-check.ts';
 export { startWorld, type World, type WorldOptions } from './world.ts';

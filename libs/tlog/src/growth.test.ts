@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { codeOf, flipped, hashAt, leavesOf, wholeTree, type WholeTree } from '../test/whole-tree.ts';
 import { growTiles, emptyTiledEdge } from './batch.ts';
 import { proveConsistency } from './consistency.ts';
-import { growthTiles, orderHeads, type TreeHead, verifyGrowth, verifyGrowthFromTiles } from './growth.ts';
+import { growthTiles, orderHeads, verifyGrowth, verifyGrowthFromTiles } from './growth.ts';
+import type { TreeHead } from './receipt.ts';
 import { formatTilePath, type TileId } from './tile.ts';
 import { appendLeaves, emptyEdge, emptyRoot, rootOf } from './tree.ts';
 

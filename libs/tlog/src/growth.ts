@@ -1,14 +1,8 @@
 import { consistencyNodes, proveConsistency, rootsOfProof, verifyConsistency } from './consistency.ts';
 import { TlogError } from './errors.ts';
+import type { TreeHead } from './receipt.ts';
 import { type TileId, tileReader, tilesOfNodes } from './tile.ts';
 import { isSameHash, subtreeHash, subtreeNodes } from './tree.ts';
-
-/** A size and root of one log that the caller has verified: a checkpoint, or what `verifyReceipt` returned. */
-export interface TreeHead {
-  readonly origin: string;
-  readonly size: bigint;
-  readonly root: Uint8Array;
-}
 
 /** How a head that was heard of later stands to one that was seen: a smaller one is older news, not a fork. */
 export type HeadOrder = 'newer' | 'same' | 'older';

@@ -23,14 +23,7 @@ export {
   type ConsistencyClaim,
 } from './consistency.ts';
 export { TLOG_FAULTS, TlogError, type TlogErrorCode } from './errors.ts';
-export {
-  growthTiles,
-  orderHeads,
-  verifyGrowth,
-  verifyGrowthFromTiles,
-  type HeadOrder,
-  type TreeHead,
-} from './growth.ts';
+export { growthTiles, orderHeads, verifyGrowth, verifyGrowthFromTiles, type HeadOrder } from './growth.ts';
 export { inclusionNodes, proveInclusion, verifyInclusion, type InclusionClaim } from './inclusion.ts';
 export { leafHash } from './leaf.ts';
 export {
@@ -49,7 +42,13 @@ export {
   type Vkey,
 } from './note.ts';
 export { formatProof, parseProof, verifyProof, type ProvenLeaf, type TlogProof } from './proof.ts';
-export { parseReceipt, verifyReceipt, type ReceiptClaim, type VerifiedReceipt } from './receipt.ts';
+export {
+  parseReceipt,
+  verifyReceipt,
+  type ReceiptClaim,
+  type TreeHead,
+  type VerifiedReceipt,
+} from './receipt.ts';
 export {
   formatBundle,
   formatTilePath,

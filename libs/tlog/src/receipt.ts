@@ -36,6 +36,13 @@ export interface VerifiedReceipt extends ProvenLeaf {
   readonly checkpoint: string;
 }
 
+/** A size and root of one log that the caller has verified: a checkpoint, or what {@link verifyReceipt} returned. */
+export interface TreeHead {
+  readonly origin: string;
+  readonly size: bigint;
+  readonly root: Uint8Array;
+}
+
 /**
  * What the receipt proves, once all of it holds: it is for this span, the log's key signed it, and the log's tree has the
  * span at the place it says. Pure and offline; safe on a receipt and a span from anywhere, in any shape.

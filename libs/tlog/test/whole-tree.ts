@@ -10,8 +10,9 @@ export interface WholeTree {
   rootAt(size: number): Uint8Array;
 }
 
-export function wholeTree(size: number, leaves: readonly Uint8Array[] = leavesOf(size)): WholeTree {
-  const levels: (readonly Uint8Array[])[] = [leaves];
+export function wholeTree(size: number): WholeTree {
+  const leaves = leavesOf(size);
+  const levels: Uint8Array[][] = [leaves];
   for (let below = leaves; below.length > 1;) {
     const level: Uint8Array[] = [];
     for (let at = 0; at + 1 < below.length; at += 2)
