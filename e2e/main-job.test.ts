@@ -5,6 +5,7 @@ import { blake3Hash, canonicalBytes } from '@logline/canon-sign';
 import type { Receipt, Span } from '@logline/contracts';
 import { ensureHelloImage } from '@logline/engines';
 import { parseVkey, verifyReceipt } from '@logline/tlog';
+import { buildTlogCheck } from '@logline/testing';
 import { LocalSystem, until, type Env } from './local-system.ts';
 
 /** The quick start of the blueprint (§10), as a new user types it: own manifest, own image, one tenant throughout. */
@@ -152,6 +153,27 @@ describe('the quick start', () => {
       });
       expect(code, stdout).toBe(0);
     }
+  });
+
+  it('the verifiers that other people wrote in Go find the log and its receipts good', async ({ skip }) => {
+    const check = await buildTlogCheck();
+    if (typeof check === 'string') return skip(check);
+    const sdk = await system.sdk();
+    const { items } = await sdk.query({ subject, limit: 1000 });
+    const proofs = join(folder, 'proofs');
+    await mkdir(proofs);
+    for (const { this: id } of items)
+      await writeFile(join(proofs, `${id}.tlog-proof`), (await sdk.receipt(id))?.merkle ?? '');
+    const headers = [
+      '-header',
+      `Authorization: ApiKey ${env.apiKey}`,
+      '-header',
+      `X-Tenant-Id: ${env.tenant}`,
+    ];
+    const log = `${env.baseUrl}/v1/log/${env.tenant}`;
+    const verdict = await check.run('log', '-vkey', env.logKey, ...headers, '-proofs', proofs, log);
+    await check.remove();
+    expect(verdict).toMatchObject({ found: { receipts: items.length } });
   });
 
   it('a receipt for another span, or a byte changed, is refused', async () => {

@@ -1,8 +1,10 @@
 // Writes spec/vectors/tlog/*.json, which every language runs; published.json beside them is by hand, from others' tests.
 // What must come out is written down here wherever a hand can; only hashes and signatures are computed. A case with a
 // `code` must be refused with that code. Bytes are base64, sizes and indexes are decimal text. Writing again changes nothing.
-//   npm run build && node spec/vectors/generate-tlog.mjs
+//   node --conditions=@logline/source --disable-warning=ExperimentalWarning spec/vectors/generate-tlog.mjs [folder]
+import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { pathToFileURL } from 'node:url';
 import { blake3Hash, canonicalText, formatBase64, parseBase64, signerFromSeed, signObjectSync, utf8 } from '@logline/canon-sign';
 import {
   appendBatch,
@@ -15,8 +17,11 @@ import {
   formatEdge,
   formatProof,
   formatVkey,
+  formatTilePath,
   growTiles,
   leafHash,
+  nodeHash,
+  partialTiles,
   proveConsistency,
   proveInclusion,
   rootOf,
@@ -36,10 +41,25 @@ const hashes = (list) => list.map(b64);
 const flip = (bytes, at = 0) => bytes.map((byte, i) => (i === at ? byte ^ 1 : byte));
 
 // the log that all cases are about: its entries are "0", "1", "2", …
-const leaves = Array.from({ length: 600 }, (_, i) => leafHash(utf8(String(i))));
-const rootAt = (size) => rootOf(appendLeaves(emptyEdge(), leaves.slice(0, size)));
-const { edge, tiles } = growTiles(emptyTiledEdge(), leaves);
-const readNode = tileReader(600n, ({ level, index }) => tiles.find((t) => t.level === level && t.index === index)?.bytes ?? edge.tiles[level]);
+const LARGEST = 65_537;
+const leaves = Array.from({ length: LARGEST }, (_, i) => leafHash(utf8(String(i))));
+const roots = new Map();
+const rootAt = (size) => roots.get(size) ?? roots.set(size, rootOf(appendLeaves(emptyEdge(), leaves.slice(0, size)))).get(size);
+// every complete subtree, level by level: whatever the size, they are the same
+const levels = [leaves];
+for (let below = leaves; below.length > 1; below = levels.at(-1)) levels.push(Array.from({ length: below.length >> 1 }, (_, i) => nodeHash(below[2 * i], below[2 * i + 1])));
+const readNode = (level, index) => levels[level][Number(index)];
+const tilesAt = (size) => growTiles(emptyTiledEdge(), leaves.slice(0, size));
+/** The tiles of the first `size` entries, by their paths. */
+const servedAt = ({ edge, tiles }) => {
+  const served = new Map(tiles.map(({ level, index, bytes }) => [formatTilePath({ level, index, width: 256 }), bytes]));
+  for (const tile of partialTiles(edge.size)) served.set(formatTilePath(tile), edge.tiles[tile.level]);
+  return served;
+};
+const readerOf = (of) => {
+  const served = servedAt(of);
+  return tileReader(of.edge.size, (tile) => served.get(formatTilePath(tile)));
+};
 
 function tree() {
   const sizes = [0, 1, 2, 3, 4, 5, 6, 7, 8, 15, 16, 17, 255, 256, 257, 511, 512, 513, 600];
@@ -49,8 +69,69 @@ function tree() {
   };
 }
 
+const sha256 = (...parts) => parts.reduce((hash, part) => hash.update(part), createHash('sha256')).digest();
+/** Many results in little room: one hash over all, and a hex digit of each, so that a wrong one can be named. */
+const summary = (results) => {
+  const each = results.map((parts) => sha256(...parts));
+  return { digest: sha256(...each).toString('base64'), marks: each.map((hash) => hash.toString('hex')[0]).join('') };
+};
+
+function sizes() {
+  const at = [0, 1, 2, 3, 127, 128, 255, 256, 257, 511, 512, 513, 4095, 4096, 32_767, 32_768, 65_279, 65_280, 65_281, 65_534, 65_535, 65_536, 65_537];
+  const all = (count) => Array.from({ length: count }, (_, i) => i);
+  const of = (size) => {
+    const sampled = size > 1000 ? { sampled: at.filter((i) => i <= size) } : {};
+    const counted = sampled.sampled ?? all(size + 1);
+    const { edge, tiles } = tilesAt(size);
+    const tileLevels = [...new Set(tiles.map(({ level }) => level))];
+    return {
+      size: `${size}`,
+      root: b64(rootAt(size)),
+      ...sampled,
+      inclusion: summary(counted.filter((i) => i < size).map((index) => proveInclusion(BigInt(index), BigInt(size), readNode))),
+      consistency: summary(counted.map((old) => proveConsistency(BigInt(old), BigInt(size), readNode))),
+      full_tiles: tileLevels.map((level) => summary(tiles.filter((tile) => tile.level === level).map(({ bytes }) => [bytes]))),
+      partial_tiles: Object.fromEntries(partialTiles(edge.size).map((tile) => [formatTilePath(tile), sha256(edge.tiles[tile.level]).toString('base64')])),
+    };
+  };
+  const around = [511, 512, 513, 600, 65_279, 65_280, 65_281, 65_535, 65_536, 65_537];
+  return {
+    about:
+      'Everything about the tree over the first `size` entries "0", "1", "2", …: its root, all inclusion proofs (of leaf 0, 1, …), all consistency proofs (from size 0, 1, … to this one) and its tiles. Where there is a list `sampled`, only of those. A summary is of results in order, each hashed alone: h = SHA-256(all its bytes, hash after hash); `digest` = SHA-256(h0 ‖ h1 ‖ …), and `marks` has the first hex digit of each h, which names the one that is wrong. `full_tiles` has a summary for each tile level; `partial_tiles` the SHA-256 of each',
+    cases: [...all(301), ...around].map(of),
+  };
+}
+
+/** The tree that RFC 9162 §2.1.5 draws, its names for the nodes, and its proofs as it lists them. */
+function rfc9162() {
+  const d = ['d0', 'd1', 'd2', 'd3', 'd4', 'd5', 'd6'];
+  const [a, b, c, e1, e, f, j] = d.map((entry) => leafHash(utf8(entry)));
+  const [g, h, i] = [nodeHash(a, b), nodeHash(c, e1), nodeHash(e, f)];
+  const [k, l] = [nodeHash(g, h), nodeHash(i, j)];
+  const nodes = { a, b, c, d: e1, e, f, g, h, i, j, k, l };
+  const roots = { 3: nodeHash(g, c), 4: k, 6: nodeHash(k, i), 7: nodeHash(k, l) };
+  const encoded = (named) => Object.fromEntries(Object.entries(named).map(([name, hash]) => [name, b64(hash)]));
+  return {
+    about: 'RFC 9162 §2.1.5: the tree of seven leaves, its nodes by the names that the RFC gives them, and the proofs that it lists. The entries are the texts "d0" to "d6", where the RFC leaves them open; j is the hash of d6',
+    entries: d,
+    nodes: encoded(nodes),
+    roots: encoded(roots),
+    inclusion: [
+      { index: '0', proof: ['b', 'h', 'l'] },
+      { index: '3', proof: ['c', 'g', 'l'] },
+      { index: '4', proof: ['f', 'j', 'k'] },
+      { index: '6', proof: ['i', 'k'] },
+    ],
+    consistency: [
+      { old_size: '3', proof: ['c', 'd', 'g', 'l'] },
+      { old_size: '4', proof: ['l'] },
+      { old_size: '6', proof: ['i', 'j', 'k'] },
+    ],
+  };
+}
+
 function inclusion() {
-  const pairs = [[0, 1], [0, 2], [1, 2], [2, 3], [0, 7], [3, 7], [6, 7], [7, 8], [100, 255], [255, 256], [256, 257], [0, 600], [511, 600], [599, 600]];
+  const pairs = [[0, 1], [0, 2], [1, 2], [2, 3], [0, 7], [3, 7], [6, 7], [7, 8], [100, 255], [255, 256], [256, 257], [0, 600], [511, 600], [599, 600], [0, 65_536], [65_535, 65_536], [0, 65_537], [65_279, 65_537], [65_536, 65_537]];
   const of = (index, size) => ({ index: `${index}`, size: `${size}`, leaf_hash: b64(leaves[index]), root: b64(rootAt(size)), proof: hashes(proveInclusion(BigInt(index), BigInt(size), readNode)) });
   const good = of(3, 7);
   const flat = parseBase64(good.proof[1]);
@@ -78,7 +159,7 @@ function inclusion() {
 }
 
 function consistency() {
-  const pairs = [[0, 0], [0, 1], [0, 600], [1, 1], [1, 2], [1, 8], [2, 3], [3, 7], [4, 7], [6, 8], [7, 8], [8, 8], [255, 256], [256, 257], [256, 600], [599, 600]];
+  const pairs = [[0, 0], [0, 1], [0, 600], [1, 1], [1, 2], [1, 8], [2, 3], [3, 7], [4, 7], [6, 8], [7, 8], [8, 8], [255, 256], [256, 257], [256, 600], [599, 600], [255, 65_536], [65_535, 65_536], [257, 65_537], [65_280, 65_537], [65_536, 65_537]];
   const of = (old, size) => ({ old_size: `${old}`, new_size: `${size}`, old_root: b64(rootAt(old)), new_root: b64(rootAt(size)), proof: hashes(proveConsistency(BigInt(old), BigInt(size), readNode)) });
   const good = of(3, 7);
   return {
@@ -111,6 +192,14 @@ function tilesFile() {
       path('tile/0/256', 0, '256', 256),
       path('tile/0/x001/x234/067', 0, '1234067', 256),
       path('tile/0/x123/x456/789', 0, '123456789', 256),
+      path('tile/0/255', 0, '255', 256),
+      path('tile/0/999', 0, '999', 256),
+      path('tile/0/x001/000', 0, '1000', 256),
+      path('tile/0/x065/535', 0, '65535', 256),
+      path('tile/0/x065/536', 0, '65536', 256),
+      path('tile/0/x065/537.p/255', 0, '65537', 255),
+      path('tile/1/256.p/1', 1, '256', 1),
+      path('tile/0/x009/x223/x372/x036/x854/x775/807', 0, '9223372036854775807', 256),
       path('tile/0/000.p/112', 0, '0', 112),
       path('tile/1/001.p/17', 1, '1', 17),
       path('tile/63/000.p/1', 63, '0', 1),
@@ -126,6 +215,8 @@ function tilesFile() {
     widths: [
       [0, '0', '0', 0], [0, '0', '1', 1], [0, '0', '255', 255], [0, '0', '256', 256], [0, '1', '256', 0], [1, '0', '255', 0], [1, '0', '256', 1], [0, '272', '70000', 256],
       [0, '273', '70000', 112], [0, '274', '70000', 0], [1, '0', '70000', 256], [1, '1', '70000', 17], [2, '0', '70000', 1], [3, '0', '70000', 0],
+      [0, '255', '65535', 255], [0, '255', '65536', 256], [0, '256', '65536', 0], [0, '256', '65537', 1], [1, '0', '65535', 255], [1, '0', '65536', 256], [1, '1', '65537', 0],
+      [2, '0', '65535', 0], [2, '0', '65536', 1], [2, '0', '65537', 1], [0, '36028797018963967', '9223372036854775807', 255], [7, '0', '9223372036854775807', 127], [8, '0', '9223372036854775807', 0],
       ['entries', '0', '255', 255], ['entries', '1', '257', 1],
     ].map(([level, index, size, width]) => ({ level, index, size, width })),
     bundles: [
@@ -141,6 +232,10 @@ function tilesFile() {
     ],
   };
 }
+
+const GROUP_ORDER = 2n ** 252n + 27742317777372353535851937790883648493n;
+const toInteger = (littleEndian) => littleEndian.reduceRight((integer, byte) => (integer << 8n) | BigInt(byte), 0n);
+const toScalar = (integer) => Uint8Array.from({ length: 32 }, (_, i) => Number((integer >> BigInt(8 * i)) & 0xffn));
 
 function notes() {
   const text = 'First line.\n\nA line after an empty one: ação.\n';
@@ -183,8 +278,24 @@ function notes() {
   };
   const notUtf8 = utf8(good);
   notUtf8[0] = 0xff;
+  // signatures that verifiers disagree about, each of them good by the group equation alone (protocol §2)
+  const strict = (publicKey, R, scalar) => {
+    const name = ORIGIN;
+    const challenge = toInteger(createHash('sha512').update(R).update(publicKey).update(utf8(text)).digest()) % GROUP_ORDER;
+    const S = toScalar(scalar(challenge));
+    const vkey = formatVkey(name, publicKey);
+    const keyId = Buffer.from(vkey.split('+')[1], 'hex');
+    return { note: withLines(`— ${name} ${b64(Uint8Array.of(...keyId, ...R, ...S))}\n`), vkeys: [vkey], strict: true, code: 'SIGNATURE_INVALID' };
+  };
+  const own = logKey.signer.publicKey;
+  const signature = parseBase64(blob).slice(4);
+  const secret = toInteger(createHash('sha512').update(new Uint8Array(32).fill(1)).digest().subarray(0, 32).map((byte, i) => (i === 0 ? byte & 248 : i === 31 ? (byte & 63) | 64 : byte)));
+  const hex = (digits) => new Uint8Array(Buffer.from(digits, 'hex'));
+  const base = hex(`58${'66'.repeat(31)}`);
+  const identity = hex(`01${'00'.repeat(31)}`);
+  const identityAgain = hex(`ee${'ff'.repeat(30)}7f`);
   return {
-    about: 'C2SP signed-note. Verified with `vkeys`; the text that comes out is `text`. `note_bytes` where it is not UTF-8',
+    about: 'C2SP signed-note. Verified with `vkeys`; the text that comes out is `text`. `note_bytes` where it is not UTF-8. `strict`: Ed25519 that lenient verifiers take, and ours refuse in every language',
     vkeys: [logKey, otherKey, strangerKey].map(({ name, signer: { publicKey } }) => ({ name, public_key: b64(publicKey), vkey: formatVkey(name, publicKey) })),
     malformed_vkeys: [
       '', 'a', 'a+b', `${vkeys[0]}+`, ` ${vkeys[0]}`, `${vkeys[0]}\n`, vkeys[0].replace('acme', 'acme2'), vkeys[0].replace(/\+[0-9a-f]{8}\+/, '+00000000+'),
@@ -207,6 +318,11 @@ function notes() {
       { name: 'a changed text', note: good.replace('First', 'first'), vkeys, code: 'SIGNATURE_INVALID' },
       { name: 'a changed signature', note: withLines(garbled(ORIGIN, (bytes) => (bytes[10] ^= 1))), vkeys, code: 'SIGNATURE_INVALID' },
       { name: 'a signature cut short', note: withLines(`— ${ORIGIN} ${b64(parseBase64(blob).slice(0, 67))}\n`), vkeys, code: 'SIGNATURE_INVALID' },
+      { name: 'S beyond the group order', ...strict(own, signature.slice(0, 32), () => toInteger(signature.slice(32)) + GROUP_ORDER) },
+      { name: 'a key of order 1, which signs everything', ...strict(identity, base, () => 1n) },
+      { name: 'a key of order 1 in its second encoding', ...strict(identityAgain, base, () => 1n) },
+      { name: 'an R of order 1', ...strict(own, identity, (challenge) => (challenge * secret) % GROUP_ORDER) },
+      { name: 'an R of order 1 in its second encoding', ...strict(own, identityAgain, (challenge) => (challenge * secret) % GROUP_ORDER) },
       { name: 'one good and one bad known signature', note: withLines(line, garbled(ORIGIN, (bytes) => (bytes[67] ^= 1))), vkeys, code: 'SIGNATURE_INVALID' },
       ...Object.entries(malformed).map(([name, note]) => ({ name, note, vkeys, code: 'MALFORMED_NOTE' })),
       { name: 'not UTF-8', note_bytes: b64(notUtf8), vkeys, code: 'MALFORMED_NOTE' },
@@ -315,8 +431,9 @@ function proofs() {
   };
 }
 
+const id = (n) => `urn:span:0193562b-9c00-7000-8000-${n.toString(16).padStart(12, '0')}`;
+
 function receipts() {
-  const id = (n) => `urn:span:0193562b-9c00-7000-8000-${n.toString(16).padStart(12, '0')}`;
   const span = (n) => canonicalText(signObjectSync('span', { schema_version: '1.1.0', this: id(n), intent: 'deploy.stop', subject: 'urn:minicontainer:acme/api', ts: '2026-11-23T14:00:00Z' }, signer(9)));
   const spans = Array.from({ length: 5 }, (_, n) => span(n));
   const { proofs: paths, edge: { size }, root } = appendBatch(emptyTiledEdge(), spans.map((text) => leafHash(utf8(text))));
@@ -359,6 +476,8 @@ function receipts() {
       bad('a negative index', 'MALFORMED_RECEIPT', { ...good, index: -1 }),
       bad('an index that is no integer', 'MALFORMED_RECEIPT', { ...good, index: 2.5 }),
       bad('an index beyond 2^53', 'MALFORMED_RECEIPT', { ...good, index: 2 ** 53 }),
+      bad('a time that is no instant', 'MALFORMED_RECEIPT', sign(2, { ts: '2026-11-23 14:00:01Z' })),
+      bad('a day that no calendar has', 'MALFORMED_RECEIPT', sign(2, { ts: '2026-02-30T14:00:01Z' })),
       bad('null', 'MALFORMED_RECEIPT', null),
       bad('text', 'MALFORMED_RECEIPT', 'receipt'),
       bad('an array', 'MALFORMED_RECEIPT', [good]),
@@ -367,7 +486,77 @@ function receipts() {
   };
 }
 
-const folder = new URL('tlog/', import.meta.url);
+/** Two histories of one log that part after four entries, and another log; receipts of them, two by two. */
+function growth() {
+  const strangerLog = { name: 'log.example/other', signer: signer(4) };
+  const history = (key, ids) => {
+    const spans = ids.map((n) => canonicalText({ this: id(n), intent: 'deploy.stop' }));
+    const at = (size) => growTiles(emptyTiledEdge(), spans.slice(0, size).map((text) => leafHash(utf8(text))));
+    const reader = (size) => readerOf(at(size));
+    return {
+      at,
+      proof: (old, size) => hashes(proveConsistency(BigInt(old), BigInt(size), reader(size))),
+      receipt: (size, index = size - 1) => {
+        const root = rootOf(at(size).edge);
+        const checkpoint = signCheckpoint({ origin: key.name, size: BigInt(size), root }, [key]);
+        const merkle = formatProof({ index: BigInt(index), hashes: proveInclusion(BigInt(index), BigInt(size), reader(size)), checkpoint });
+        const fields = { ts: '2026-11-23T14:00:00Z', hash: blake3Hash(utf8(spans[index])), merkle, this: id(ids[index]), log: key.name, index };
+        return { receipt: signObjectSync('receipt', fields, key.signer), span: spans[index], size: `${size}`, root: b64(root) };
+      },
+    };
+  };
+  const ours = history(logKey, [0, 1, 2, 3, 4, 5, 6, 7, 8]);
+  const fork = history(logKey, [0, 1, 2, 3, 104, 105, 106, 107, 108]);
+  const other = history(strangerLog, [0, 1, 2, 3, 4, 5, 6]);
+  const served = (of, size) => Object.fromEntries([...servedAt(of.at(size))].map(([path, bytes]) => [path, b64(bytes)]));
+  const broken = (tiles) => Object.fromEntries(Object.entries(tiles).map(([path, bytes]) => [path, b64(flip(parseBase64(bytes), 3))]));
+  const by = (seen, next, how) => ({ seen, next, ...how });
+  const good = ours.proof(3, 7);
+  return {
+    about: 'protocol §10: two receipts of one log, seen one after the other. `order` is how the second stands to the first; `proof` is from the smaller size to the larger, `tiles` are those of the larger, by their paths, which always tell a fork from a proof that shows nothing',
+    vkeys: [vkeyOf(logKey), vkeyOf(strangerLog)],
+    receipts: {
+      ...Object.fromEntries([3, 4, 5, 7, 8, 9].map((size) => [`ours ${size}`, ours.receipt(size)])),
+      'ours 7, another entry': ours.receipt(7, 2),
+      ...Object.fromEntries([4, 5, 7, 9].map((size) => [`fork ${size}`, fork.receipt(size)])),
+      'other 7': other.receipt(7),
+    },
+    cases: [
+      { name: 'growth', ...by('ours 3', 'ours 7', { proof: good }), order: 'newer' },
+      { name: 'growth, by tiles', ...by('ours 3', 'ours 7', { tiles: served(ours, 7) }), order: 'newer' },
+      { name: 'the smaller one later', ...by('ours 7', 'ours 3', { proof: good }), order: 'older' },
+      { name: 'the smaller one later, by tiles', ...by('ours 7', 'ours 3', { tiles: served(ours, 7) }), order: 'older' },
+      { name: 'the same receipt twice', ...by('ours 7', 'ours 7', { proof: [] }), order: 'same' },
+      { name: 'two entries of one commit', ...by('ours 7', 'ours 7, another entry', { proof: [] }), order: 'same' },
+      { name: 'from a power of two', ...by('ours 4', 'ours 7', { proof: ours.proof(4, 7) }), order: 'newer' },
+      { name: 'from a power of two, by tiles', ...by('ours 4', 'ours 7', { tiles: served(ours, 7) }), order: 'newer' },
+      { name: 'from before the histories part', ...by('ours 4', 'fork 9', { proof: fork.proof(4, 9) }), order: 'newer' },
+      { name: 'from before the histories part, by tiles', ...by('fork 4', 'ours 9', { tiles: served(ours, 9) }), order: 'newer' },
+      { name: 'two trees of one size', ...by('ours 7', 'fork 7', { proof: [] }), code: 'FORKED' },
+      { name: 'two trees of one size, by tiles', ...by('fork 7', 'ours 7', { tiles: served(ours, 7) }), code: 'FORKED' },
+      { name: 'another history', ...by('ours 5', 'fork 7', { proof: fork.proof(5, 7) }), code: 'FORKED' },
+      { name: 'another history, the smaller one later', ...by('fork 7', 'ours 5', { proof: fork.proof(5, 7) }), code: 'FORKED' },
+      { name: 'another history, by tiles', ...by('ours 5', 'fork 7', { tiles: served(fork, 7) }), code: 'FORKED' },
+      { name: 'another history from a power of two, which its proof cannot tell', ...by('ours 8', 'fork 9', { proof: fork.proof(8, 9) }), code: 'ROOT_MISMATCH' },
+      { name: 'another history from a power of two, by tiles', ...by('ours 8', 'fork 9', { tiles: served(fork, 9) }), code: 'FORKED' },
+      { name: 'another history with the proof of the first', ...by('ours 5', 'fork 7', { proof: ours.proof(5, 7) }), code: 'ROOT_MISMATCH' },
+      { name: 'another history with the tiles of the first', ...by('ours 5', 'fork 7', { tiles: served(ours, 7) }), code: 'ROOT_MISMATCH' },
+      { name: 'growth with a changed proof', ...by('ours 3', 'ours 7', { proof: good.with(0, b64(flip(parseBase64(good[0])))) }), code: 'ROOT_MISMATCH' },
+      { name: 'growth with a changed tile', ...by('ours 3', 'ours 7', { tiles: broken(served(ours, 7)) }), code: 'ROOT_MISMATCH' },
+      { name: 'growth with a hash too few', ...by('ours 3', 'ours 7', { proof: good.slice(1) }), code: 'MALFORMED_PROOF' },
+      { name: 'growth with a hash too many', ...by('ours 3', 'ours 7', { proof: [...good, good[0]] }), code: 'MALFORMED_PROOF' },
+      { name: 'growth without a proof', ...by('ours 3', 'ours 7', { proof: [] }), code: 'MALFORMED_PROOF' },
+      { name: 'growth without its tile', ...by('ours 3', 'ours 7', { tiles: {} }), code: 'MALFORMED_TILE' },
+      { name: 'the log of somebody else', ...by('ours 5', 'other 7', { proof: ours.proof(5, 7) }), code: 'ORIGIN_MISMATCH' },
+      { name: 'the log of somebody else at the same size', ...by('ours 7', 'other 7', { proof: [] }), code: 'ORIGIN_MISMATCH' },
+    ],
+  };
+}
+
+const folder = process.argv[2] === undefined ? new URL('tlog/', import.meta.url) : pathToFileURL(`${process.argv[2]}/`);
 mkdirSync(folder, { recursive: true });
-const files = { tree, inclusion, consistency, tiles: tilesFile, notes, checkpoints, proofs, receipts };
-for (const [name, build] of Object.entries(files)) writeFileSync(new URL(`${name}.json`, folder), `${JSON.stringify(build(), null, 2)}\n`);
+const files = { tree, sizes, rfc9162, inclusion, consistency, tiles: tilesFile, notes, checkpoints, proofs, receipts, growth };
+/** A case of `sizes` is one line: there are hundreds of them. */
+const text = ({ cases, ...rest }, isWide) =>
+  isWide ? `${JSON.stringify({ ...rest, cases: ['…'] }, null, 2).replace('"…"', () => cases.map((one) => JSON.stringify(one)).join(',\n    '))}\n` : `${JSON.stringify({ ...rest, ...(cases ? { cases } : {}) }, null, 2)}\n`;
+for (const [name, build] of Object.entries(files)) writeFileSync(new URL(`${name}.json`, folder), text(build(), name === 'sizes'));

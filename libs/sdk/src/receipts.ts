@@ -1,13 +1,10 @@
 import {
-  consistencyNodes,
   formatTilePath,
+  growthTiles,
   parseVkey,
-  proveConsistency,
-  tileReader,
-  tilesOfNodes,
   TlogError,
   verifyCheckpoint,
-  verifyGrowth,
+  verifyGrowthFromTiles,
   verifyReceipt,
   type TileId,
   type TreeHead,
@@ -65,15 +62,16 @@ export class ReceiptKeeper {
       this.shown = head;
       return;
     }
-    const [older, newer] = this.shown.size <= head.size ? [this.shown, head] : [head, this.shown];
-    const proof = await this.proofOf(older.size, newer.size);
-    if (proof === null) return this.countUnshown();
     try {
-      this.shown = verifyGrowth(older, newer, proof);
+      const tiles = await this.fetchTiles(growthTiles(this.shown, head));
+      if (tiles === null) return this.countUnshown();
+      this.shown = verifyGrowthFromTiles(this.shown, head, (tile) => tiles.get(formatTilePath(tile)));
       this.unshown = 0;
     } catch (cause) {
       if (!(cause instanceof TlogError)) throw cause;
-      throw invalid(`the log did not only grow: ${cause.message}`, cause);
+      if (cause.code === 'MALFORMED_TILE') return this.countUnshown();
+      const what = cause.code === 'FORKED' ? 'did not only grow' : 'does not show that it only grew';
+      throw invalid(`the log ${what}: ${cause.message}`, cause);
     }
   }
 
@@ -83,17 +81,15 @@ export class ReceiptKeeper {
       throw invalid(`the log has not shown for ${this.unshown} receipts that it only grew`);
   }
 
-  /** Null when the tiles it is made of are not to be had, or are none. */
-  private async proofOf(oldSize: bigint, newSize: bigint): Promise<readonly Uint8Array[] | null> {
-    if (oldSize === newSize) return [];
+  /** Null when one of them is not to be had. */
+  private async fetchTiles(tiles: readonly TileId[]): Promise<ReadonlyMap<string, Uint8Array> | null> {
+    const paths = tiles.map(formatTilePath);
     try {
-      const paths = tilesOfNodes(consistencyNodes(oldSize, newSize), newSize).map(formatTilePath);
-      const found = await Promise.all(paths.map(async (path) => [path, await this.fetchTile(path)] as const));
-      const tiles = new Map(found);
-      const readTile = (tile: TileId): Uint8Array => tiles.get(formatTilePath(tile)) ?? new Uint8Array();
-      return proveConsistency(oldSize, newSize, tileReader(newSize, readTile));
+      return new Map(
+        await Promise.all(paths.map(async (path) => [path, await this.fetchTile(path)] as const)),
+      );
     } catch (error) {
-      if (error instanceof LogLineError || error instanceof TlogError) return null;
+      if (error instanceof LogLineError) return null;
       throw error;
     }
   }

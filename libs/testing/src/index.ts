@@ -33,6 +33,7 @@ export {
   type LogLine,
   type ServiceProcess,
 } from './service-process.ts';
+export { buildTlogCheck, type GoVerdict, type TlogCheck } from './tlog-check.ts';
 export { sharedFile } from './shared-file.ts';
 export { signedSpan, type SignedSpan, type SpanParts } from './spans.ts';
 export { TestLog, type TestFact } from './test-log.ts';

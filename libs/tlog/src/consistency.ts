@@ -47,11 +47,29 @@ export function proveConsistency(oldSize: bigint, newSize: bigint, readNode: Rea
  * @throws TlogError `ROOT_MISMATCH` if the proof is well formed but does not lead from one root to the other
  * @see RFC 9162 §2.1.4.2
  */
-export function verifyConsistency(
+export function verifyConsistency(claim: ConsistencyClaim, oldRoot: Uint8Array, newRoot: Uint8Array): void {
+  const proven = rootsOfProof(claim, oldRoot, newRoot);
+  if (isSameHash(proven.oldRoot, oldRoot) && isSameHash(proven.newRoot, newRoot)) return;
+  const { oldSize, newSize } = claim;
+  throw new TlogError(
+    'ROOT_MISMATCH',
+    oldSize === newSize
+      ? `two trees of ${oldSize} leaves have different roots`
+      : `the tree of ${newSize} leaves does not grow from that of ${oldSize}`,
+  );
+}
+
+/**
+ * Both roots as a well-formed proof has them, for the caller to compare with those it was given. If the new one is right,
+ * all hashes of the proof are of the new tree, and so is the old root that they lead to. From a size that is a power of
+ * two, and from equal sizes, the proof has no hash of the old tree, and the old root comes back as it was given.
+ * @throws TlogError `MALFORMED_PROOF` as {@link verifyConsistency} does
+ */
+export function rootsOfProof(
   { oldSize, newSize, proof }: ConsistencyClaim,
   oldRoot: Uint8Array,
   newRoot: Uint8Array,
-): void {
+): { readonly oldRoot: Uint8Array; readonly newRoot: Uint8Array } {
   if (oldSize < 0n || oldSize > newSize || newSize > MAX_TREE_SIZE) {
     throw new TlogError('MALFORMED_PROOF', `a tree cannot grow from ${oldSize} to ${newSize} leaves`);
   }
@@ -62,24 +80,14 @@ export function verifyConsistency(
       `growth from ${oldSize} to ${newSize} is proved by ${expected} hashes, not ${proof.length}`,
     );
   }
-  if (oldSize === 0n && !isSameHash(oldRoot, emptyRoot())) {
-    throw new TlogError('ROOT_MISMATCH', 'a tree of size 0 has another root than the empty tree');
-  }
-  if (oldSize === newSize) {
-    if (isSameHash(oldRoot, newRoot)) return;
-    throw new TlogError('ROOT_MISMATCH', `two trees of ${oldSize} leaves have different roots`);
-  }
+  const emptied = oldSize === 0n ? emptyRoot() : oldRoot;
+  if (oldSize === newSize) return { oldRoot: emptied, newRoot: emptied };
   if ([oldRoot, newRoot, ...proof].some((hash) => hash.length !== HASH_BYTES)) {
     throw new TlogError('MALFORMED_PROOF', 'a hash of the proof or a root is not 32 bytes');
   }
-  if (oldSize === 0n) return;
+  if (oldSize === 0n) return { oldRoot: emptied, newRoot };
   const [fromOld, fromNew] = rootsFrom(oldSize, newSize, proof, oldRoot);
-  if (!isSameHash(fromOld, oldRoot) || !isSameHash(fromNew, newRoot)) {
-    throw new TlogError(
-      'ROOT_MISMATCH',
-      `the tree of ${newSize} leaves does not grow from that of ${oldSize}`,
-    );
-  }
+  return { oldRoot: fromOld, newRoot: fromNew };
 }
 
 /** Both roots as the proof has them, for `0 < oldSize < newSize` and a proof of the right length. */

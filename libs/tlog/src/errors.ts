@@ -14,6 +14,7 @@ export const TLOG_FAULTS = {
   SIGNATURE_INVALID: 'rejected', // a signature by a trusted key does not verify
   ORIGIN_MISMATCH: 'rejected', // a genuine statement of another log
   ROOT_MISMATCH: 'rejected', // a well-formed proof that leads to another tree
+  FORKED: 'rejected', // two statements of one log that cannot both be true: it shows two histories
   ENTRY_MISMATCH: 'rejected', // a receipt for other bytes, another span or another place in the log
 } as const;
 export type TlogErrorCode = keyof typeof TLOG_FAULTS;

@@ -23,6 +23,7 @@ export {
   type ConsistencyClaim,
 } from './consistency.ts';
 export { TLOG_FAULTS, TlogError, type TlogErrorCode } from './errors.ts';
+export { growthTiles, orderHeads, verifyGrowth, verifyGrowthFromTiles, type HeadOrder } from './growth.ts';
 export { inclusionNodes, proveInclusion, verifyInclusion, type InclusionClaim } from './inclusion.ts';
 export { leafHash } from './leaf.ts';
 export {
@@ -42,7 +43,7 @@ export {
 } from './note.ts';
 export { formatProof, parseProof, verifyProof, type ProvenLeaf, type TlogProof } from './proof.ts';
 export {
-  verifyGrowth,
+  parseReceipt,
   verifyReceipt,
   type ReceiptClaim,
   type TreeHead,

@@ -1,14 +1,14 @@
 import { blake3Hash, canonicalBytes, signObjectSync } from '@logline/canon-sign';
+import { checkerOf, parseInstant, Receipt as Contract } from '@logline/contracts';
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
-import { codeOf, flipped, hashAt, testSigner, wholeTree } from '../test/whole-tree.ts';
+import { expect, expectTypeOf, test } from 'vitest';
+import { codeOf, flipped, testSigner } from '../test/whole-tree.ts';
 import { appendBatch, emptyTiledEdge } from './batch.ts';
 import { signCheckpoint } from './checkpoint.ts';
-import { proveConsistency } from './consistency.ts';
 import { leafHash } from './leaf.ts';
 import { toVkey } from './note.ts';
 import { formatProof } from './proof.ts';
-import { type ReceiptClaim, type TreeHead, verifyGrowth, verifyReceipt } from './receipt.ts';
+import { parseReceipt, type Receipt, type ReceiptClaim, verifyReceipt } from './receipt.ts';
 
 const key = { name: 'log.example/acme', signer: testSigner(1) };
 const vkeys = [toVkey('log.example/other', testSigner(2).publicKey), toVkey(key.name, key.signer.publicKey)];
@@ -96,31 +96,72 @@ test('only the key of the log that the receipt names is asked, also where one ke
   expect(codeOf(() => verifyReceipt({ ...claim, vkeys: twoKeys }))).toBe('accepted');
 });
 
-const whole = wholeTree(60);
-function headAt(size: number): TreeHead {
-  return { origin: key.name, size: BigInt(size), root: whole.rootAt(size) };
-}
-
-test('of two heads of one log the larger comes back, in either order', () => {
-  fc.assert(
-    fc.property(fc.nat(60), fc.nat(60), (one, other) => {
-      const [small, large] = one <= other ? [one, other] : [other, one];
-      const proof = proveConsistency(BigInt(small), BigInt(large), whole.readNode);
-      expect(verifyGrowth(headAt(one), headAt(other), proof)).toEqual(headAt(large));
-    }),
-  );
+test('a receipt is read as the contract has it, and nothing else is', () => {
+  // assignable both ways: the fields are the same, written down twice
+  expectTypeOf<Contract>().toExtend<Receipt>();
+  expectTypeOf<Readonly<Receipt>>().toExtend<Contract>();
+  const { receipt } = claimAt(1);
+  expect(checkerOf(Contract).faults(receipt)).toEqual([]);
+  expect(parseReceipt(JSON.parse(JSON.stringify(receipt)))).toEqual(receipt);
+  const instants = [
+    '2026-11-23T14:00:00Z',
+    '2026-11-23T14:00:00.125Z',
+    '2028-02-29T23:59:59Z',
+    '2026-02-29T00:00:00Z',
+    '2026-13-01T00:00:00Z',
+    '2026-11-23T24:00:00Z',
+    '2026-11-23T14:60:00Z',
+    '2026-11-23T14:00:60Z',
+    '2026-11-23T14:00:00.1Z',
+    '2026-11-23T14:00:00+00:00',
+    '2026-11-23 14:00:00Z',
+    '+002026-11-23T14:00:00Z',
+    '٢026-11-23T14:00:00Z',
+    'yesterday',
+    '',
+  ];
+  for (const ts of instants) {
+    const expected = parseInstant(ts) === null ? 'MALFORMED_RECEIPT' : 'accepted';
+    expect([ts, codeOf(() => parseReceipt({ ...receipt, ts }))]).toEqual([ts, expected]);
+  }
 });
 
-test('two histories of one log do not pass for growth', () => {
-  const proof = proveConsistency(20n, 60n, whole.readNode);
-  const forked = { ...headAt(20), root: flipped(whole.rootAt(20), 5) };
-  expect(codeOf(() => verifyGrowth(forked, headAt(60), proof))).toBe('ROOT_MISMATCH');
-  expect(codeOf(() => verifyGrowth(headAt(60), forked, proof))).toBe('ROOT_MISMATCH');
-  expect(codeOf(() => verifyGrowth(headAt(20), forked, []))).toBe('ROOT_MISMATCH');
-  expect(codeOf(() => verifyGrowth(headAt(20), headAt(60), [...proof, hashAt(proof, 0)]))).toBe(
-    'MALFORMED_PROOF',
+test('a field of any other type or length is refused, and so is what JSON cannot say', () => {
+  const { receipt } = claimAt(1);
+  const fields = ['ts', 'hash', 'signature', 'merkle', 'this', 'log', 'index'] as const;
+  fc.assert(
+    fc.property(fc.constantFrom(...fields), fc.jsonValue(), (field, value) => {
+      if (field === 'index' ? Number.isSafeInteger(value) : typeof value === 'string') return;
+      expect(codeOf(() => parseReceipt({ ...receipt, [field]: value }))).toBe('MALFORMED_RECEIPT');
+    }),
   );
-  expect(codeOf(() => verifyGrowth(headAt(20), { ...headAt(60), origin: 'log.example/other' }, proof))).toBe(
-    'ORIGIN_MISMATCH',
-  );
+  const long = 'x'.repeat(65_537);
+  const throws = Object.defineProperty({ ...receipt }, 'log', {
+    enumerable: true,
+    get: () => {
+      throw new RangeError('a page’s own');
+    },
+  });
+  const revoked = Proxy.revocable({ ...receipt }, {});
+  revoked.revoke();
+  for (const value of [{ ...receipt, merkle: long }, { ...receipt, log: long }, throws, revoked.proxy]) {
+    expect(codeOf(() => parseReceipt(value))).toBe('MALFORMED_RECEIPT');
+    expect(codeOf(() => verifyReceipt({ ...claimAt(1), receipt: value }))).toBe('MALFORMED_RECEIPT');
+  }
+});
+
+test('what is checked is what is verified, also where a field reads differently each time', () => {
+  const claim = claimAt(1);
+  let reads = 0;
+  const shifty = Object.defineProperty({ ...claim.receipt }, 'index', {
+    enumerable: true,
+    get: () => (reads++ === 0 ? 1 : 3),
+  });
+  expect(verifyReceipt({ ...claim, receipt: shifty }).index).toBe(1n);
+  expect(reads).toBe(1);
+});
+
+test('a span that is no bytes is refused with a code', () => {
+  for (const spanBytes of ['text', null, undefined, [1, 2], {}, 7] as unknown as Uint8Array[])
+    expect(codeOf(() => verifyReceipt({ ...claimAt(1), spanBytes }))).toBe('ENTRY_MISMATCH');
 });

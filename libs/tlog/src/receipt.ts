@@ -1,10 +1,26 @@
 import { blake3Hash, parseStrict, verifyObject } from '@logline/canon-sign';
-import type { Receipt } from '@logline/contracts';
-import { verifyConsistency } from './consistency.ts';
 import { TlogError } from './errors.ts';
 import { leafHash } from './leaf.ts';
 import type { Vkey } from './note.ts';
 import { type ProvenLeaf, parseProof, verifyProof } from './proof.ts';
+
+/**
+ * What the ledger promises about one span: the contract `receipt`, whose fields a test holds against these. They are written
+ * here again so that the offline verifier needs no contracts and no schema compiler.
+ * @see protocol §10
+ */
+export interface Receipt {
+  readonly ts: string;
+  readonly hash: string;
+  readonly signature: string;
+  readonly merkle: string;
+  readonly this: string;
+  readonly log: string;
+  readonly index: number;
+}
+
+/** Longer texts are in no receipt: the contract's own bound of the proof. */
+const MAX_TEXT_LENGTH = 65_536;
 
 /** A receipt, the exact bytes of the span it is for, and the keys of the logs that the caller trusts. */
 export interface ReceiptClaim {
@@ -33,15 +49,15 @@ export interface TreeHead {
  *
  * It does not say whose signature the span carries: that key is the registry's to name.
  *
- * @throws TlogError `MALFORMED_RECEIPT` if a field is missing or of another type
+ * @throws TlogError `MALFORMED_RECEIPT` as {@link parseReceipt} does
  * @throws TlogError `UNKNOWN_KEY` if none of `vkeys` is of the log that the receipt names
  * @throws TlogError `ENTRY_MISMATCH` if it is for other bytes, another span, or another index than its proof
  * @throws TlogError `SIGNATURE_INVALID` if the receipt or the checkpoint is not signed by that key
  * @throws TlogError of the proof, as `verifyProof` does
  * @see protocol §10, §2
  */
-export function verifyReceipt({ receipt, spanBytes, vkeys }: ReceiptClaim): VerifiedReceipt {
-  checkShape(receipt);
+export function verifyReceipt({ receipt: given, spanBytes, vkeys }: ReceiptClaim): VerifiedReceipt {
+  const receipt = parseReceipt(given);
   checkEntry(receipt, spanBytes);
   const vkey = signerOf(receipt, vkeys);
   const leaf = verifyProof(receipt.merkle, leafHash(spanBytes), { origin: receipt.log, vkeys: [vkey] });
@@ -55,41 +71,59 @@ export function verifyReceipt({ receipt, spanBytes, vkeys }: ReceiptClaim): Veri
 }
 
 /**
- * Returns the larger of two heads of one log, once it is shown to have grown from the other. In either order, as receipts
- * may arrive. This is how a client holds a log to what it said before: keep what is returned, and ask again with the next.
- *
- * @param proof - from the smaller size to the larger; empty if they are equal
- * @throws TlogError `ORIGIN_MISMATCH` if they are of different logs
- * @throws TlogError `MALFORMED_PROOF`, `ROOT_MISMATCH` as `verifyConsistency` does. With a proof that the log itself
- *   gave, either means that it showed two histories: both signed checkpoints together are the evidence
+ * A receipt out of what `JSON.parse` gave, from whatever source: each field there and of its type, `ts` an instant, lengths
+ * bounded. Nothing of it is verified. Other fields come along, because the log's signature covers them.
+ * @throws TlogError `MALFORMED_RECEIPT` for anything else, objects that JSON cannot say among it
  */
-export function verifyGrowth<Head extends TreeHead>(
-  one: Head,
-  other: Head,
-  proof: readonly Uint8Array[],
-): Head {
-  if (one.origin !== other.origin) throw new TlogError('ORIGIN_MISMATCH', 'the two are of different logs');
-  const [older, newer] = one.size <= other.size ? [one, other] : [other, one];
-  verifyConsistency({ oldSize: older.size, newSize: newer.size, proof }, older.root, newer.root);
-  return newer;
-}
-
-/** The contract's fields by type alone: a receipt often comes from a file that nobody has parsed with the contract. */
-function checkShape(receipt: Receipt): void {
-  const given: unknown = receipt;
-  if (typeof given !== 'object' || given === null)
-    throw new TlogError('MALFORMED_RECEIPT', 'a receipt is an object');
-  const texts = [receipt.ts, receipt.hash, receipt.signature, receipt.merkle, receipt.this, receipt.log];
-  const isIndex = Number.isSafeInteger(receipt.index) && receipt.index >= 0;
-  if (texts.some((text) => typeof text !== 'string') || !isIndex) {
+export function parseReceipt(value: unknown): Receipt {
+  const receipt = copyOf(value);
+  const { ts, hash, signature, merkle, this: id, log, index } = receipt;
+  const isText = [ts, hash, signature, merkle, id, log].every(
+    (text) => typeof text === 'string' && text.length <= MAX_TEXT_LENGTH,
+  );
+  if (!isText || !Number.isSafeInteger(index) || Number(index) < 0) {
     throw new TlogError(
       'MALFORMED_RECEIPT',
       'a receipt has ts, hash, signature, merkle, this and log as text, and an index',
     );
   }
+  if (!isInstant(String(ts)))
+    throw new TlogError('MALFORMED_RECEIPT', 'the log time of the receipt is no instant');
+  return {
+    ...receipt,
+    ts: String(ts),
+    hash: String(hash),
+    signature: String(signature),
+    merkle: String(merkle),
+    this: String(id),
+    log: String(log),
+    index: Number(index),
+  };
+}
+
+/** Its fields read once, so that what is checked is what is verified. */
+function copyOf(value: unknown): Readonly<Record<string, unknown>> {
+  try {
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { ...value };
+  } catch (cause) {
+    // a getter or a proxy of the caller's page
+    throw new TlogError('MALFORMED_RECEIPT', 'the receipt cannot be read', { cause });
+  }
+  throw new TlogError('MALFORMED_RECEIPT', 'a receipt is an object');
+}
+
+const INSTANT = /^(\d{4}-\d\d-\d\d)T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{3})?Z$/;
+
+/** As the contracts have it: a day that the calendar has, in UTC, to the second or the millisecond. */
+function isInstant(text: string): boolean {
+  const [, day] = INSTANT.exec(text) ?? [];
+  const ms = Date.parse(text);
+  return day !== undefined && !Number.isNaN(ms) && new Date(ms).toISOString().startsWith(day);
 }
 
 function checkEntry(receipt: Receipt, spanBytes: Uint8Array): void {
+  // from a page without types it may be text; not instanceof, which knows only the arrays of its own window
+  if (!ArrayBuffer.isView(spanBytes)) throw new TlogError('ENTRY_MISMATCH', 'the span is given as bytes');
   if (blake3Hash(spanBytes) !== receipt.hash)
     throw new TlogError('ENTRY_MISMATCH', 'the receipt is for other bytes than those of this span');
   if (spanId(spanBytes) !== receipt.this)

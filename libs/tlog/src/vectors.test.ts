@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { formatBase64, formatHex, parseBase64, utf8 } from '@logline/canon-sign';
 import { describe, expect, test } from 'vitest';
+import { JUDGED, judgeVectors, type VectorFiles } from '../test/vector-verdicts.ts';
 import { codeOf, readVectors } from '../test/whole-tree.ts';
 import { verifyCheckpoint } from './checkpoint.ts';
 import { verifyConsistency } from './consistency.ts';
@@ -11,6 +12,7 @@ import { parseProof, verifyProof } from './proof.ts';
 import { type ReceiptClaim, verifyReceipt } from './receipt.ts';
 import { formatBundle, formatTilePath, parseBundle, parseTilePath, tileWidth } from './tile.ts';
 import { appendLeaves, emptyEdge, emptyRoot, formatEdge, parseEdge, rootOf } from './tree.ts';
+import * as verifier from './verify.ts';
 
 /** Every case either comes out as written or is refused with the code written: `expected` is undefined where it is refused. */
 interface Case {
@@ -35,6 +37,7 @@ describe('published vectors', () => {
       roots: string[];
       signatures: { size: string; signature: string }[];
     };
+    entry_paths: { cases: { index: string; size: string; path: string }[] };
   }
   const published = readVectors<Published>('published.json');
 
@@ -70,6 +73,12 @@ describe('published vectors', () => {
     }
     const bundle = formatHex(formatBundle(entries.map((entry) => utf8(entry))));
     expect(bundle.startsWith(bundle_begins)).toBe(true);
+  });
+
+  test.each(published.entry_paths.cases)('entry $index of $size lies in $path', ({ index, size, path }) => {
+    const bundle = BigInt(index) / 256n;
+    const width = tileWidth('entries', bundle, BigInt(size));
+    expect(formatTilePath({ level: 'entries', index: bundle, width })).toBe(path);
   });
 });
 
@@ -253,6 +262,13 @@ describe('receipts.json', () => {
       root: parseBase64(given.root),
     });
   });
+});
+
+test('growth.json, and all that the offline verifier judges: the verdicts of its own door', () => {
+  const files = Object.fromEntries(JUDGED.map((name) => [name, readVectors(`${name}.json`)]));
+  const judged = judgeVectors(verifier, files as VectorFiles);
+  expect(judged.length).toBeGreaterThan(190);
+  expect(judged.filter(({ verdict, expected }) => verdict !== expected)).toEqual([]);
 });
 
 // Third-party files that are not part of the repository: beside it, or where LOGLINE_SHARED says.

@@ -15,6 +15,7 @@ import {
   type TileId,
 } from '@logline/tlog';
 import {
+  buildTlogCheck,
   eventually,
   NOW_MS,
   signedSpan,
@@ -136,6 +137,18 @@ describe('a log of more than 65,536 entries', () => {
       expect(Buffer.concat(entries.map((entry) => leafHash(entry))).equals(hashes)).toBe(true);
     },
   );
+
+  it('is found good, every tile and every entry of it, by the verifiers that other people wrote in Go', async ({
+    skip,
+  }) => {
+    const check = await buildTlogCheck();
+    if (typeof check === 'string') return skip(check);
+    const key = formatVkey(log.origin, testKey('log').signer.publicKey);
+    const headers = ['-header', `Authorization: ApiKey ${token.text}`, '-header', 'X-Tenant-Id: large'];
+    const verdict = await check.run('log', '-vkey', key, ...headers, `${world.gateway.url}/v1/log/large`);
+    await check.remove();
+    expect(verdict).toMatchObject({ found: { size: COUNT, entries: COUNT, tiles: 258 + 2 + 1 } });
+  });
 
   it('serves no tile wider than it is', async () => {
     const paths = ['0/257', '0/257.p/78', '0/258.p/1', '1/001.p/2', '2/000.p/2', '3/000.p/1'];

@@ -3,13 +3,11 @@ import { parseSubject, type Receipt } from '@logline/contracts';
 import type { LogLineSDK, SignedSpan } from '@logline/sdk';
 import {
   formatTilePath,
-  proveConsistency,
-  consistencyNodes,
+  growthTiles,
   TlogError,
-  tileReader,
-  tilesOfNodes,
   type TileId,
-  verifyGrowth,
+  type TreeHead,
+  verifyGrowthFromTiles,
   verifyReceipt,
   type VerifiedReceipt,
 } from '@logline/tlog';
@@ -90,32 +88,22 @@ async function checkGrowth(
     return 'first';
   }
   const known = { origin: seen.origin, size: BigInt(seen.size), root: parseBase64(seen.root) };
-  const [older, newer] = known.size <= head.size ? [known, head] : [head, known];
-  const tiles = await fetchTiles(sdk, older.size, newer.size);
-  if (tiles === null) return 'later';
   try {
-    const proof = proveConsistency(
-      older.size,
-      newer.size,
-      tileReader(newer.size, (tile) => tiles.get(formatTilePath(tile)) ?? new Uint8Array()),
-    );
-    verifyGrowth<{ readonly origin: string; readonly size: bigint; readonly root: Uint8Array }>(
-      known,
-      head,
-      proof,
-    );
+    const tiles = await fetchTiles(sdk, growthTiles(known, head));
+    if (tiles === null) return 'later';
+    verifyGrowthFromTiles<TreeHead>(known, head, (tile) => tiles.get(formatTilePath(tile)));
   } catch (cause) {
     if (!(cause instanceof TlogError)) throw cause;
     // tiles that cannot be read prove nothing either way; the head stays where it was, so the question stays open
-    if (cause.code !== 'ROOT_MISMATCH') return 'later';
-    throw new CliError(
-      'NOT_VERIFIED',
-      `the log ${head.origin} shows two histories: size ${known.size} as seen before is no part of size ${head.size} (${cause.code})`,
-      {
-        cause,
-        fix: `keep both signed checkpoints as evidence (${state.dir}) and tell the operator; if the installation was made anew, remove that folder`,
-      },
-    );
+    if (cause.code !== 'ROOT_MISMATCH' && cause.code !== 'FORKED') return 'later';
+    const what =
+      cause.code === 'FORKED'
+        ? `shows two histories: size ${known.size} as seen before is no part of size ${head.size}`
+        : `serves tiles that do not lead to the checkpoint it signed`;
+    throw new CliError('NOT_VERIFIED', `the log ${head.origin} ${what} (${cause.code})`, {
+      cause,
+      fix: `keep both signed checkpoints as evidence (${state.dir}) and tell the operator; if the installation was made anew, remove that folder`,
+    });
   }
   if (head.size > known.size) await state.setSeenLog(logKey, toSeen(head));
   return 'grown';
@@ -124,11 +112,9 @@ async function checkGrowth(
 /** Null when one of them is not served: the readers' view may be a moment behind the ledger. */
 async function fetchTiles(
   sdk: LogLineSDK,
-  from: bigint,
-  to: bigint,
+  tiles: readonly TileId[],
 ): Promise<ReadonlyMap<string, Uint8Array> | null> {
-  const wanted = from === to || from === 0n ? [] : tilesOfNodes(consistencyNodes(from, to), to);
-  const paths = [...new Set(wanted.map((tile: TileId) => formatTilePath(tile)))];
+  const paths = tiles.map(formatTilePath);
   try {
     return new Map(await Promise.all(paths.map(async (path) => [path, await sdk.logFile(path)] as const)));
   } catch {
