@@ -106,6 +106,7 @@ export {
   GrantRevoked,
   KeyAdd,
   KeyRevoke,
+  LogPublish,
   MinicontainerApplied,
   MinicontainerApply,
   ProofSubmit,

@@ -111,7 +111,7 @@ describe('the projector', () => {
       ],
       token: [{ token_id: 'tok1', status: 'active', exp_ms: null }],
     });
-    await eventually(() => expect(told.at(-1)).toBe('acme:13'));
+    await eventually(() => expect(told.at(-1)).toBe('acme:14'));
     expect(await projector.readyz()).toMatchObject({
       ready: true,
       state: { role: expect.stringContaining('leader'), 'stuck logs': 'none' },
