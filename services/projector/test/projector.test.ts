@@ -117,7 +117,7 @@ describe('the projector', () => {
       state: { role: expect.stringContaining('leader'), 'stuck logs': 'none' },
     });
     expect(await projector.metric('projector_behind_facts')).toBe(0);
-    expect(await projector.metric('projector_facts_total')).toBe(14);
+    expect(await projector.metric('projector_facts_total')).toBe(15);
     await listening.close();
     expect(await projector.stop()).toBe(0);
   });
