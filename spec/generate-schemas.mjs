@@ -19,6 +19,8 @@ const schemas = {
   'query-response.json': contracts.QueryResponse,
   'state-view.json': contracts.StateView,
   'container-state.json': contracts.ContainerState,
+  'inclusion-proof.json': contracts.InclusionProof,
+  'consistency-proof.json': contracts.ConsistencyProof,
   ...Object.fromEntries(
     Object.entries(contracts.INTENTS).map(([intent, { payload }]) => [`payloads/${intent}.json`, payload]),
   ),

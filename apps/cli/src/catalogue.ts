@@ -41,5 +41,10 @@ export const CATALOGUE: readonly Entry[] = [
   { name: 'deploy', summary: 'run and stop what was applied', load: () => import('./commands/deploy.ts') },
   { name: 'status', summary: 'the state of one container', load: () => import('./commands/status.ts') },
   { name: 'query', summary: 'facts about one subject', load: () => import('./commands/query.ts') },
+  {
+    name: 'log',
+    summary: 'read, prove, copy and check a whole log',
+    load: () => import('./commands/log.ts'),
+  },
   { name: 'receipt', summary: 'verify receipts offline', load: () => import('./commands/receipt.ts') },
 ];

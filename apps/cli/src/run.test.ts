@@ -82,6 +82,14 @@ describe('every command', () => {
       'deploy list',
       'status',
       'query',
+      'log tail',
+      'log get',
+      'log prove',
+      'log checkpoint',
+      'log export',
+      'log fsck',
+      'log publish',
+      'log unpublish',
       'receipt verify',
     ]);
   });

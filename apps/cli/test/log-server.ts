@@ -2,6 +2,7 @@ import {
   blake3Hash,
   canonicalBytes,
   canonicalText,
+  formatHex,
   signerFromSeed,
   signObjectSync,
   spanIdFromRandom,
@@ -9,6 +10,7 @@ import {
 } from '@logline/canon-sign';
 import { type Ack, formatInstant, matchesIntent, type Receipt, type Span } from '@logline/contracts';
 import {
+  formatBundle,
   formatProof,
   formatVkey,
   leafHash,
@@ -17,6 +19,7 @@ import {
   proveInclusion,
   rootOfLeaves,
   signCheckpoint,
+  tileWidth,
 } from '@logline/tlog';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 
@@ -40,6 +43,10 @@ export class LogServer {
   react: (span: Span, index: number) => readonly Pick<Span, 'intent' | 'payload'>[] = () => [];
   /** Changes a receipt on its way out. */
   forge: (receipt: Receipt) => Receipt = (receipt) => receipt;
+  /** Changes what the log itself answers: by path and query, as they stand behind `/v1/log/<tenant>/`. */
+  lie: (name: string, answer: Uint8Array | undefined) => Uint8Array | undefined = (_, answer) => answer;
+  /** Whether the log is read without a token; a published one is. */
+  isPublic = false;
   readonly #log: LocalSigner;
   readonly #service: LocalSigner = signerFromSeed('service', new Uint8Array(32).fill(9));
   #leaves: Uint8Array[] = [];
@@ -105,6 +112,7 @@ export class LogServer {
       merkle: formatProof({ index: BigInt(index), hashes, checkpoint }),
     };
     this.entries.push({ span, bytes, receipt });
+    if (span.intent === 'registry.log.publish') this.isPublic = span.payload?.['public'] === true;
     return receipt;
   }
 
@@ -157,21 +165,59 @@ export class LogServer {
       return raw(this.artifacts.get(hash));
     }
     const log = `/v1/log/${this.tenant}/`;
-    if (path === `${log}checkpoint`)
-      return raw(
-        new TextEncoder().encode(this.entries.at(-1)?.receipt.merkle.split('\n\n').slice(1).join('\n\n')),
-      );
-    if (path.startsWith(`${log}tile/`)) {
-      const { level, index, width } = parseTilePath(path.slice(log.length));
-      if (level !== 0) return this.#notFound(response);
-      return raw(
-        new Uint8Array(
-          Buffer.concat(Array.from({ length: width }, (_, i) => this.#node(0, index * 256n + BigInt(i)))),
-        ),
-      );
+    if (path.startsWith(log)) {
+      const name = `${path.slice(log.length)}${url.search}`;
+      const isReader = this.isPublic || request.headers.authorization !== undefined;
+      const answer = isReader ? this.#logFile(path.slice(log.length), url.searchParams) : undefined;
+      return raw(this.lie(name, answer));
     }
     if (path === '/v1/stream') return this.#stream(url.searchParams, response);
     return this.#notFound(response);
+  }
+
+  #logFile(path: string, query: URLSearchParams): Uint8Array | undefined {
+    const size = BigInt(this.entries.length);
+    const text = (value: string | undefined): Uint8Array | undefined =>
+      value === undefined ? undefined : new TextEncoder().encode(value);
+    if (path === 'key') return text(`${this.logKey}\n`);
+    if (path === 'checkpoint') return text(this.checkpointAt(Number(query.get('size') ?? size)));
+    if (path === 'inclusion') {
+      const leaf = query.get('leaf');
+      const index = this.entries.findIndex(
+        ({ span }, i) => span.this === query.get('this') || formatHex(this.#leafAt(i)) === leaf,
+      );
+      return index < 0 ? undefined : text(this.#prove(BigInt(index), size));
+    }
+    if (!path.startsWith('tile/')) return undefined;
+    const { level, index, width } = parseTilePath(path);
+    if (tileWidth(level, index, size) < width) return undefined;
+    if (level === 'entries') {
+      const from = Number(index) * 256;
+      return formatBundle(this.entries.slice(from, from + width).map(({ bytes }) => bytes));
+    }
+    const hashes = Array.from({ length: width }, (_, i) => this.#node(8 * level, index * 256n + BigInt(i)));
+    return new Uint8Array(Buffer.concat(hashes));
+  }
+
+  /** The checkpoint that was signed when the log had so many entries. */
+  checkpointAt(size: number): string | undefined {
+    return this.entries[size - 1]?.receipt.merkle.split('\n\n').slice(1).join('\n\n');
+  }
+
+  /** A checkpoint by the log's own key, of whatever a test says. */
+  sign(size: number, root: Uint8Array): string {
+    return signCheckpoint({ origin: this.origin, size: BigInt(size), root }, [
+      { name: this.origin, signer: this.#log },
+    ]);
+  }
+
+  #prove(index: bigint, size: bigint): string {
+    const hashes = proveInclusion(index, size, (level, at) => this.#node(level, at));
+    return formatProof({ index, hashes, checkpoint: this.checkpointAt(Number(size)) ?? '' });
+  }
+
+  #leafAt(index: number): Uint8Array {
+    return this.#leaves[index] ?? new Uint8Array();
   }
 
   #spans(given: Span | readonly Span[], json: (status: number, value: unknown) => void): void {

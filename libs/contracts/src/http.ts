@@ -1,7 +1,7 @@
 import Type from 'typebox';
 import { Ack } from './ack.ts';
 import { Span } from './span.ts';
-import { Instant, SpanId, SubjectUrn } from './lexical.ts';
+import { Count, Instant, SpanId, SubjectUrn } from './lexical.ts';
 
 /** Bodies of the gateway's routes (protocol §7, §8, §12). Paths stand here too, so that client and server share them. */
 export const PATHS = {
@@ -15,6 +15,9 @@ export const PATHS = {
   artifact: '/v1/artifacts/:hash',
   checkpoint: '/v1/log/:tenant/checkpoint',
   tile: '/v1/log/:tenant/tile/*',
+  logKey: '/v1/log/:tenant/key',
+  inclusion: '/v1/log/:tenant/inclusion',
+  consistency: '/v1/log/:tenant/consistency',
   openapi: '/openapi.json',
 } as const;
 
@@ -79,6 +82,34 @@ export const StateView = Type.Object(
   },
   { $id: 'state-view' },
 );
+const TreeHash = Type.String({ pattern: '^[A-Za-z0-9+/]{43}=$' });
+/** A `tlog-proof` as JSON: where an entry is, and the hashes that lead from it to the root of the signed checkpoint (C2SP tlog-proof). */
+export const InclusionProof = Type.Object(
+  {
+    origin: Type.String(),
+    index: Count,
+    /** Of the checkpoint's tree. */
+    size: Count,
+    /** Leaf hash, hex: compute it from the entry, never believe it. */
+    leaf: Type.String({ pattern: '^[0-9a-f]{64}$' }),
+    hashes: Type.Array(TreeHash, { maxItems: 63 }),
+    checkpoint: Type.String(),
+  },
+  { $id: 'inclusion-proof' },
+);
+/** That the tree of `to` entries begins with that of `from`. `checkpoint` is that of `to`, where one was signed at this very size. */
+export const ConsistencyProof = Type.Object(
+  {
+    origin: Type.String(),
+    from: Count,
+    to: Count,
+    hashes: Type.Array(TreeHash, { maxItems: 64 }),
+    checkpoint: Type.Optional(Type.String()),
+  },
+  { $id: 'consistency-proof' },
+);
+export type InclusionProof = Type.Static<typeof InclusionProof>;
+export type ConsistencyProof = Type.Static<typeof ConsistencyProof>;
 export type QueryRequest = Type.Static<typeof QueryRequest>;
 export type QueryResponse = Type.Static<typeof QueryResponse>;
 export type StateView = Type.Static<typeof StateView>;

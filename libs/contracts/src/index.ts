@@ -22,7 +22,9 @@ export {
 export { CONTRACT_FAULTS, ContractError, type ContractErrorCode } from './errors.ts';
 export { FACT_HEADERS, parseFactHeaders, toFactHeaders, type FactPlace } from './fact.ts';
 export {
+  ConsistencyProof,
   ContainerState,
+  InclusionProof,
   IntentPattern,
   matchesIntent,
   MAX_ARTIFACT_BYTES,
@@ -107,6 +109,7 @@ export {
   GrantRevoked,
   KeyAdd,
   KeyRevoke,
+  LogPublish,
   MinicontainerApplied,
   MinicontainerApply,
   ProofSubmit,

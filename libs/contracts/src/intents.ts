@@ -60,6 +60,11 @@ export const INTENTS = {
     signedBy: client('registry:runner'),
     subject: 'tenant',
   },
+  'registry.log.publish': {
+    payload: payloads.LogPublish,
+    signedBy: client('registry:log'),
+    subject: 'tenant',
+  },
   'minicontainer.apply': {
     payload: payloads.MinicontainerApply,
     signedBy: client('deploy:apply'),

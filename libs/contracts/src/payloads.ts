@@ -91,6 +91,8 @@ export const RunnerAdd = payload('registry/runner.v1', {
   possession: SignatureBase64,
 });
 export const RunnerRemove = payload('registry/runner-removal.v1', { runner: Id });
+/** Whether anybody may read the log: checkpoint, tiles, entries and proofs, with every span's content (protocol §10). */
+export const LogPublish = payload('registry/log-publication.v1', { public: Type.Boolean() });
 
 export const MinicontainerApply = Type.Union(
   [
@@ -229,6 +231,7 @@ export type ApikeyRevoke = Type.Static<typeof ApikeyRevoke>;
 export type RunnerAllowance = Type.Static<typeof RunnerAllowance>;
 export type RunnerAdd = Type.Static<typeof RunnerAdd>;
 export type RunnerRemove = Type.Static<typeof RunnerRemove>;
+export type LogPublish = Type.Static<typeof LogPublish>;
 export type MinicontainerApply = Type.Static<typeof MinicontainerApply>;
 export type MinicontainerApplied = Type.Static<typeof MinicontainerApplied>;
 export type ProofSubmit = Type.Static<typeof ProofSubmit>;

@@ -34,6 +34,11 @@ export class RegistryAPI {
     return this.append('registry.runner.remove', { runner });
   }
 
+  /** Opens the log to anybody, with every span's content, or closes it again; what was read meanwhile stays read. */
+  async logPublish(isPublic: boolean): Promise<Ack> {
+    return this.append('registry.log.publish', { public: isPublic });
+  }
+
   private async append(intent: string, payload: Record<string, unknown>): Promise<Ack> {
     return first(await this.sdk.append({ intent, subject: `urn:tenant:${this.sdk.tenant}`, payload }));
   }

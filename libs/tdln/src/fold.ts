@@ -108,6 +108,8 @@ function evolve(knowledge: Knowledge, statement: Statement, fact: FoldedFact, pe
       if (key !== undefined) keys.set(key.kid, { ...key, status: 'removed' });
       return;
     }
+    case 'registry.log.publish': // for whoever serves the log; no verdict rests on it
+      return;
     case 'minicontainer.apply':
     case 'wallet.proof.submit':
     case 'wallet.grant.revoke':

@@ -53,6 +53,7 @@ const SAYINGS: readonly (() => Span)[] = [
   () => span(root, 'wallet.grant.revoke', WEB, { grant: 'grt_db' }),
   () => runnerAdd('runner-2', key('runner-2-key')),
   () => span(root, 'registry.runner.remove', TENANT_URN, { runner: 'runner-1' }),
+  () => span(root, 'registry.log.publish', TENANT_URN, { public: true }),
   () => apply(secretManifest(grant({ ttl: 'P1D' }))),
 ];
 const [

@@ -54,6 +54,7 @@ function judgeStatement(hearing: Hearing, statement: Statement, key: KeyEntry): 
     case 'registry.apikey.revoke':
     case 'registry.runner.add':
     case 'registry.runner.remove':
+    case 'registry.log.publish':
       return judgeRegistry(hearing, statement);
     case 'minicontainer.apply':
       if ('manifest' in statement.payload) judgeManifest(hearing, statement.payload.manifest);

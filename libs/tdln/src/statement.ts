@@ -17,6 +17,7 @@ import {
   type Intent,
   type KeyAdd,
   type KeyRevoke,
+  type LogPublish,
   type MinicontainerApplied,
   type MinicontainerApply,
   type ProofSubmit,
@@ -37,6 +38,7 @@ export type Payloads = {
   'registry.apikey.revoke': ApikeyRevoke;
   'registry.runner.add': RunnerAdd;
   'registry.runner.remove': RunnerRemove;
+  'registry.log.publish': LogPublish;
   'minicontainer.apply': MinicontainerApply;
   'minicontainer.applied': MinicontainerApplied;
   'wallet.proof.submit': ProofSubmit;

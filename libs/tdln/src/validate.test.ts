@@ -247,6 +247,22 @@ describe('who signs', () => {
     });
   });
 
+  it('lets a log be published by a key and a token that may, again and again', () => {
+    const log = bornLog();
+    const publish = (isPublic: unknown, by = root) =>
+      span(by, 'registry.log.publish', TENANT_URN, { public: isPublic });
+    const ci = key('ci');
+    log.say(keyAdd(ci, ['deploy:*', 'registry:key']));
+    expect(log.judge(publish(true, ci))).toMatchObject({ ack: { code: '403_FORBIDDEN' } });
+    expect(log.judge(publish('yes'))).toMatchObject({ ack: { code: '422_SCHEMA_INVALID' } });
+    expect(log.judge(span(root, 'registry.log.publish', WEB, { public: true }))).toMatchObject({
+      ack: { http_status: 422 },
+    });
+    log.say(publish(true));
+    log.say(publish(true));
+    expect(log.judge(publish(false))).toMatchObject({ outcome: 'ok' });
+  });
+
   it('never lets a client write a verdict, nor a service a deploy', () => {
     const { log, ref } = appliedLog();
     const verdict = { cause: deploy(ref).this, proof: 'p', decision: 'allow', reasons: [] };

@@ -47,6 +47,7 @@ export function writesOf(span: Span, knowledge: Knowledge): readonly string[] {
       const kid = knowledge.runners.get(statement.payload.runner)?.kid;
       return [runnerKey(statement.payload.runner), ...(kid === undefined ? [] : [kidKey(kid)]), REGISTRY_KEY];
     }
+    case 'registry.log.publish':
     case 'minicontainer.apply':
     case 'wallet.proof.submit':
     case 'wallet.grant.revoke':

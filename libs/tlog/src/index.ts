@@ -1,4 +1,12 @@
 export {
+  audit,
+  type AuditFault,
+  type AuditFaultCode,
+  type AuditOptions,
+  type AuditReport,
+  type LogReader,
+} from './audit.ts';
+export {
   appendBatch,
   emptyTiledEdge,
   growTiles,

@@ -39,6 +39,14 @@ export class GatewayConfig extends ServiceConfig {
   @Max(1_000_000)
   readonly requestsPerSecond: number = 20_000;
 
+  /** Requests a second that one address without a token may make of the logs; all of an IPv6 network of 64 bits are one, and all behind one proxy. */
+  @IsOptional()
+  @Type(() => Number)
+  @IsInt()
+  @Min(1)
+  @Max(1_000_000)
+  readonly strangerRequestsPerSecond: number = 500;
+
   /** Bytes of request bodies held at once, over all clients; the next one is told to come back. */
   @IsOptional()
   @Type(() => Number)

@@ -9,7 +9,9 @@ import { ArtifactsController } from './artifacts/artifacts.controller.ts';
 import { AuthService } from './auth/auth.service.ts';
 import { Moves } from './auth/moves.ts';
 import { GatewayConfig } from './config.ts';
+import { LogAccess } from './log/log-access.ts';
 import { LogController } from './log/log.controller.ts';
+import { ProofsController } from './log/proofs.controller.ts';
 import { ProblemFilter } from './problem/problem.filter.ts';
 import { QueryController } from './query/query.controller.ts';
 import { ReceiptsController } from './receipts/receipts.controller.ts';
@@ -44,6 +46,7 @@ export class GatewayModule {
         StreamController,
         ArtifactsController,
         LogController,
+        ProofsController,
       ],
       providers: [
         { provide: GatewayConfig, useValue: config },
@@ -70,6 +73,7 @@ export class GatewayModule {
         Moves,
         Tails,
         AuthService,
+        LogAccess,
       ],
     };
   }

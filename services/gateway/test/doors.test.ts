@@ -59,8 +59,6 @@ const ROUTES: readonly (readonly [method: string, target: string])[] = [
   ['GET', `/v1/state/view?subject=${SUBJECT}`],
   ['PUT', `/v1/artifacts/${HASH}`],
   ['GET', `/v1/artifacts/${HASH}`],
-  ['GET', '/v1/log/acme/checkpoint'],
-  ['GET', '/v1/log/acme/tile/0/000.p/1'],
 ];
 
 describe.each(ROUTES)('%s %s', (method, target) => {

@@ -111,13 +111,13 @@ describe('the projector', () => {
       ],
       token: [{ token_id: 'tok1', status: 'active', exp_ms: null }],
     });
-    await eventually(() => expect(told.at(-1)).toBe('acme:13'));
+    await eventually(() => expect(told.at(-1)).toBe('acme:14'));
     expect(await projector.readyz()).toMatchObject({
       ready: true,
       state: { role: expect.stringContaining('leader'), 'stuck logs': 'none' },
     });
     expect(await projector.metric('projector_behind_facts')).toBe(0);
-    expect(await projector.metric('projector_facts_total')).toBe(14);
+    expect(await projector.metric('projector_facts_total')).toBe(15);
     await listening.close();
     expect(await projector.stop()).toBe(0);
   });

@@ -83,6 +83,11 @@ export async function deployStory(tenant: string): Promise<readonly SignedSpan[]
       intent: 'run_state.exited',
       payload: { ...run, exit_code: 0, finished_at: '2026-11-23T12:00:09.000Z', why: 'stopped' },
     }),
+    signedSpan({
+      intent: 'registry.log.publish',
+      subject: `urn:tenant:${tenant}`,
+      payload: { kind: 'registry/log-publication.v1', public: true },
+    }),
   ];
 }
 

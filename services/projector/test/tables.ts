@@ -11,7 +11,7 @@ export type Tables = Readonly<Record<string, readonly unknown[]>>;
 export async function readTables(pool: Pool): Promise<Tables> {
   const rows = (sql: string): Promise<readonly unknown[]> => query(pool, sql);
   return {
-    log: await rows('select tenant, origin, size from log order by tenant collate "C"'),
+    log: await rows('select tenant, origin, size, is_public from log order by tenant collate "C"'),
     span: await rows(
       `select tenant, idx, this, intent, subject, log_time_ms, encode(leaf, 'hex') as leaf, receipt_signature, encode(bytes, 'hex') as bytes
        from span order by tenant collate "C", idx`,
@@ -43,10 +43,15 @@ export function foldOf(
   const before = new Map<string, SubjectView>(
     parsed.map(({ span: { subject } }) => [subject, emptySubject(subject)]),
   );
-  const { subjects } = foldSubjects(growths, before);
+  const { subjects, registry } = foldSubjects(growths, before);
   const all: readonly TestFact[] = sorted.flatMap(({ facts }) => facts);
   return {
-    log: sorted.map(({ tenant, origin, facts }) => ({ tenant, origin, size: facts.length })),
+    log: sorted.map(({ tenant, origin, facts }) => ({
+      tenant,
+      origin,
+      size: facts.length,
+      is_public: registry.some((change) => change.tenant === tenant && change.isPublic === true),
+    })),
     span: all.map(({ span, bytes, place }) => ({
       tenant: place.tenant,
       idx: place.index,

@@ -72,7 +72,7 @@ export function register(command: Command, makeContext: ContextMaker): void {
   });
 }
 
-function parseIntentPattern(text: string): string {
+export function parseIntentPattern(text: string): string {
   if (!INTENT.test(text))
     throw new InvalidArgumentError("use an intent (deploy.planned) or a family ('run_state.*')");
   return text;

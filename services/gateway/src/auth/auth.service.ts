@@ -4,6 +4,7 @@ import { blake3Hash, utf8 } from '@logline/canon-sign';
 import { isName } from '@logline/contracts';
 import type { Pool } from '@logline/postgres';
 import { GatewayConfig } from '../config.ts';
+import { addressGroup } from '../domain/address-group.ts';
 import { RateLimiter } from '../domain/rate-limit.ts';
 import { checkPayloadHash, verifySignature, type RequestSignature } from '../domain/request-auth.ts';
 import { GatewayError } from '../errors.ts';
@@ -36,7 +37,7 @@ export class AuthService {
   private readonly authorities: ReadonlySet<string>;
   private readonly operatorKeys: ReadonlyMap<string, string>;
   private readonly limiter: RateLimiter;
-  private readonly ratePolicy: string;
+  private readonly strangers: RateLimiter;
   private readonly tokens = new Map<string, { row: TokenRow; untilMs: number }>();
   private readonly keys = new Map<string, { pub: string; untilMs: number }>();
   /** What is being asked of the database: many requests at once ask the same. */
@@ -52,7 +53,7 @@ export class AuthService {
       config.operatorKeys.split(',').map((key) => [key.split(':')[0] ?? '', key.split(':')[1] ?? '']),
     );
     this.limiter = new RateLimiter(config.requestsPerSecond);
-    this.ratePolicy = `"default";q=${config.requestsPerSecond};w=1`;
+    this.strangers = new RateLimiter(config.strangerRequestsPerSecond);
   }
 
   /**
@@ -106,12 +107,23 @@ export class AuthService {
     return signature;
   }
 
-  private takeRate(caller: string, reply: FastifyReply): void {
-    const { isAllowed, left, retryAfterS } = this.limiter.take(caller, Date.now());
-    void reply.header('RateLimit-Policy', this.ratePolicy);
+  /** Counts a request that shows no token against its address. @throws GatewayError `429_RATE_LIMITED` */
+  countStranger(request: FastifyRequest, reply: FastifyReply): void {
+    this.takeRate(addressGroup(request.ip), reply, this.strangers);
+  }
+
+  private takeRate(caller: string, reply: FastifyReply, limiter: RateLimiter = this.limiter): void {
+    const { isAllowed, left, retryAfterS } = limiter.take(caller, Date.now());
+    void reply.header('RateLimit-Policy', `"default";q=${limiter.perSecond};w=1`);
     void reply.header('RateLimit', `"default";r=${left};t=${isAllowed ? 1 : retryAfterS}`);
     if (!isAllowed)
-      throw new GatewayError('429_RATE_LIMITED', 'too many requests with this API token', { retryAfterS });
+      throw new GatewayError(
+        '429_RATE_LIMITED',
+        limiter === this.limiter
+          ? 'too many requests with this API token'
+          : 'too many requests from this address',
+        { retryAfterS },
+      );
   }
 
   /** A token made a moment ago may not be in the views yet: its first request waits for them. */

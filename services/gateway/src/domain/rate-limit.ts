@@ -11,7 +11,7 @@ export type RateAnswer = {
 /** A token bucket per caller: `perSecond` requests a second, a burst of as many. Memory is bounded. */
 export class RateLimiter {
   private readonly buckets = new Map<string, { tokens: number; atMs: number }>();
-  private readonly perSecond: number;
+  readonly perSecond: number;
 
   constructor(perSecond: number) {
     this.perSecond = perSecond;

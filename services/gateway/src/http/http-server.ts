@@ -17,6 +17,14 @@ import { traceOf } from './trace.ts';
 const ARRIVE_WITHIN_MS = 120_000;
 /** Of a body that is too large. */
 const MOST_THROWN_AWAY = 8 * MAX_BODY_BYTES;
+/** What a page elsewhere may ask of a log before it is known whether there is one: it says nothing about any. */
+const PREFLIGHT = {
+  'Access-Control-Allow-Origin': '*',
+  'Access-Control-Allow-Methods': 'GET, HEAD',
+  'Access-Control-Allow-Headers': 'If-None-Match, Accept',
+  'Access-Control-Max-Age': '86400',
+} as const;
+const LOGS = '/v1/log/';
 const PROBLEM = 'application/problem+json; charset=utf-8';
 
 /** What Fastify is made with; what goes wrong before a route is found is a problem document too. */
@@ -55,6 +63,7 @@ export function configureHttp(app: NestFastifyApplication): void {
     const allowed = routes.allowedOn(request);
     if (allowed.length === 0) return done();
     if (request.method !== 'OPTIONS') return done(wrongMethod(request.method, allowed));
+    if (request.url.startsWith(LOGS)) void reply.headers(PREFLIGHT);
     void reply.code(204).header('Allow', allowed.join(', ')).send();
   });
   fastify.addHook('onResponse', (request, reply, done) => {

@@ -1,14 +1,80 @@
 import { query, type Pool } from '@logline/postgres';
 import type { TileId } from '@logline/tlog';
 
+/** A signed checkpoint, and how many entries it covers. */
+export type CheckpointRow = { readonly size: number; readonly note: string };
+
 /** The newest signed checkpoint of a log; null when it has none. */
-export async function newestCheckpoint(pool: Pool, tenant: string): Promise<string | null> {
-  const [row] = await query<{ note: string }>(
+export async function newestCheckpoint(pool: Pool, tenant: string): Promise<CheckpointRow | null> {
+  const [row] = await query<CheckpointRow>(
     pool,
-    'select note from views.checkpoint where tenant = $1 order by size desc limit 1',
+    'select size, note from views.checkpoint where tenant = $1 order by size desc limit 1',
     [tenant],
   );
-  return row?.note ?? null;
+  return row ?? null;
+}
+
+/** The checkpoint of exactly this size; null when a commit passed it over. */
+export async function findCheckpoint(
+  pool: Pool,
+  tenant: string,
+  size: number,
+): Promise<CheckpointRow | null> {
+  const [row] = await query<CheckpointRow>(
+    pool,
+    'select size, note from views.checkpoint where tenant = $1 and size = $2',
+    [tenant, size],
+  );
+  return row ?? null;
+}
+
+/** Whether anybody may read the log; null when there is no such log. */
+export async function findPublication(
+  pool: Pool,
+  tenant: string,
+): Promise<{ readonly isPublic: boolean } | null> {
+  const [row] = await query<{ isPublic: boolean }>(
+    pool,
+    'select is_public as "isPublic" from views.log where tenant = $1',
+    [tenant],
+  );
+  return row ?? null;
+}
+
+/** The log's origin and its verifier key, as its first entry names them; null before the views hold that. */
+export async function findLogKey(
+  pool: Pool,
+  tenant: string,
+): Promise<{ readonly origin: string; readonly key: string } | null> {
+  const [row] = await query<{ origin: string; key: string }>(
+    pool,
+    `select origin, state->'view'->>'log_key' as key from views.log join views.subject_state using (tenant)
+     where tenant = $1 and subject = 'urn:tenant:' || $1`,
+    [tenant],
+  );
+  return row ?? null;
+}
+
+export type LeafRow = { readonly index: number; readonly leaf: Uint8Array };
+
+/** Where an entry stands, found by its span's id, its leaf hash or its index; null when the views hold no such entry. */
+export async function findLeaf(
+  pool: Pool,
+  tenant: string,
+  by: { readonly this: string } | { readonly leaf: Uint8Array } | { readonly index: number },
+): Promise<LeafRow | null> {
+  const [where, value] =
+    'this' in by
+      ? ['this = $2', by.this]
+      : 'leaf' in by
+        ? ['leaf = $2', Buffer.from(by.leaf)]
+        : ['idx = $2', by.index];
+  const [row] = await query<LeafRow>(
+    pool,
+    `select idx as index, leaf from views.span where tenant = $1 and ${where} order by idx limit 1`,
+    [tenant, value],
+  );
+  return row ?? null;
 }
 
 export type ReceiptRow = {

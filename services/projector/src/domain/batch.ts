@@ -1,13 +1,15 @@
 import type { Fact } from './fact.ts';
 import { growLog, type LogGrowth, type LogView } from './log-view.ts';
 import { evolveSubject, type SubjectView } from './subject.ts';
-import type { KeyView, TokenView } from './tenant.ts';
+import { emptyTenant, type KeyView, type TokenView } from './tenant.ts';
 
 export type TenantSubject = { readonly tenant: string; readonly view: SubjectView };
 export type RegistryChange = {
   readonly tenant: string;
   readonly keys: readonly KeyView[];
   readonly tokens: readonly TokenView[];
+  /** Whether the log is open to anybody, where that has changed. */
+  readonly isPublic?: boolean;
 };
 
 /** Everything that a batch of facts changes. */
@@ -67,9 +69,11 @@ function changesOf(
   { state }: SubjectView,
 ): readonly RegistryChange[] {
   if (state.kind !== 'tenant') return [];
-  const old = before?.state.kind === 'tenant' ? before.state.view : { keys: [], api_keys: [] };
+  const old = before?.state.kind === 'tenant' ? before.state.view : emptyTenant;
   const [oldKeys, oldTokens] = [new Set(old.keys), new Set(old.api_keys)];
   const keys = state.view.keys.filter((key) => !oldKeys.has(key));
   const tokens = state.view.api_keys.filter((token) => !oldTokens.has(token));
-  return keys.length + tokens.length === 0 ? [] : [{ tenant, keys, tokens }];
+  const isPublic = state.view.public === old.public ? undefined : state.view.public;
+  if (keys.length + tokens.length === 0 && isPublic === undefined) return [];
+  return [{ tenant, keys, tokens, ...(isPublic === undefined ? {} : { isPublic }) }];
 }

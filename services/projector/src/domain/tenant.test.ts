@@ -98,6 +98,19 @@ describe('a tenant', () => {
     expect(evolveTenant(given(created), remove, 1)).toEqual(given(created));
   });
 
+  it('has a log that anybody may read from when it is published until it is not', () => {
+    const publish = (isPublic: boolean): TenantFact => ({
+      intent: 'registry.log.publish',
+      payload: { public: isPublic },
+    });
+    expect(given(created).public).toBeUndefined();
+    expect(given(created, publish(true)).public).toBe(true);
+    expect(given(created, publish(true), publish(true), publish(false))).toMatchObject({
+      public: false,
+      keys: given(created).keys,
+    });
+  });
+
   it('never has two entries of one kid or token id', () => {
     const twice = given(created, keyAdd('laptop'), keyAdd('laptop'), keyAdd('root'));
     expect(twice.keys.map(({ kid }) => kid)).toEqual(['gate', 'laptop', 'root']);

@@ -4,6 +4,7 @@ import {
   type ApikeyRevoke,
   type KeyAdd,
   type KeyRevoke,
+  type LogPublish,
   type RunnerAdd,
   type RunnerAllowance,
   type RunnerRemove,
@@ -44,6 +45,8 @@ export type TenantView = {
   readonly keys: readonly KeyView[];
   readonly api_keys: readonly TokenView[];
   readonly runners: readonly RunnerView[];
+  /** Whether anybody may read the log; absent until somebody said so. */
+  readonly public?: boolean;
 };
 
 export const emptyTenant: TenantView = { origin: '', log_key: '', keys: [], api_keys: [], runners: [] };
@@ -55,7 +58,8 @@ export type TenantFact =
   | { readonly intent: 'registry.apikey.create'; readonly payload: ApikeyCreate }
   | { readonly intent: 'registry.apikey.revoke'; readonly payload: ApikeyRevoke }
   | { readonly intent: 'registry.runner.add'; readonly payload: RunnerAdd }
-  | { readonly intent: 'registry.runner.remove'; readonly payload: RunnerRemove };
+  | { readonly intent: 'registry.runner.remove'; readonly payload: RunnerRemove }
+  | { readonly intent: 'registry.log.publish'; readonly payload: LogPublish };
 
 export function evolveTenant(state: TenantView, fact: TenantFact, index: number): TenantView {
   switch (fact.intent) {
@@ -131,6 +135,8 @@ export function evolveTenant(state: TenantView, fact: TenantFact, index: number)
         runners: state.runners.map((runner) => (runner === gone ? { ...gone, status: 'removed' } : runner)),
       };
     }
+    case 'registry.log.publish':
+      return { ...state, public: fact.payload.public };
   }
 }
 

@@ -15,6 +15,7 @@ import { loadSubjects } from '../storage/load-subjects.ts';
 import { notifyMoved } from '../storage/notify-moved.ts';
 import { POOL } from '../storage/pool.ts';
 import { saveKeys } from '../storage/save-keys.ts';
+import { savePublications } from '../storage/save-publications.ts';
 import { saveSubjects } from '../storage/save-subjects.ts';
 import { saveTokens } from '../storage/save-tokens.ts';
 import { saveCursor } from '../storage/stream-cursor.ts';
@@ -94,6 +95,7 @@ export class ProjectService {
         saveSubjects(client, subjects),
         saveKeys(client, registry),
         saveTokens(client, registry),
+        savePublications(client, registry),
         saveCursor(client, STREAMS.facts, sequence),
         notifyMoved(client, growths),
       ]),

@@ -1,0 +1,14 @@
+import type { Command } from 'commander';
+import type { ContextMaker } from '../command.ts';
+import { addCheckpoint } from './log/checkpoint.ts';
+import { addExport } from './log/export.ts';
+import { addFsck } from './log/fsck.ts';
+import { addGet } from './log/get.ts';
+import { addProve } from './log/prove.ts';
+import { addPublish } from './log/publish.ts';
+import { addTail } from './log/tail.ts';
+
+export function register(group: Command, makeContext: ContextMaker): void {
+  for (const add of [addTail, addGet, addProve, addCheckpoint, addExport, addFsck, addPublish])
+    add(group, makeContext);
+}
