@@ -246,6 +246,7 @@ function reactionTo(error: unknown): Reaction {
         return 'depose';
       case 'LOG_CORRUPT':
       case 'BAD_ENTRY':
+      case 'USAGE':
         return 'apart';
     }
   }
