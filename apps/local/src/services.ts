@@ -11,6 +11,8 @@ export type ServiceSpec = {
   readonly natsUser: string;
   /** PostgreSQL role, for those that have tables. */
   readonly role?: string;
+  /** Role that its tables belong to, where that is another one. */
+  readonly owner?: string;
   readonly port: number;
   readonly env: Readonly<Record<string, string>>;
 };
@@ -52,6 +54,7 @@ export function serviceSpecs({
       prefix: 'LOGLINE_LEDGER',
       natsUser: 'ledger',
       role: 'ledger',
+      owner: 'ledger_owner',
       port: port('ledger'),
       env: { ...key('log'), ORIGIN: origin },
     },
@@ -155,10 +158,17 @@ export function toProcess(spec: ServiceSpec, { layout, natsUrl, secretFile }: Su
 
 /** The process that makes a service's tables. */
 export function toMigration(spec: ServiceSpec, around: Surroundings): ProcessOptions {
-  const { layout } = around;
+  const { layout, secretFile } = around;
+  const process = toProcess(spec, around);
   return {
-    ...toProcess(spec, around),
+    ...process,
     name: `${spec.name} migration`,
+    env: {
+      ...process.env,
+      ...(spec.owner === undefined
+        ? {}
+        : { LOGLINE_MIGRATE_POSTGRES_URL_FILE: secretFile(`postgres-${spec.owner}.url`) }),
+    },
     args: ['--enable-source-maps', join(layout.root, spec.dir, 'dist', 'migrate.js')],
     logFile: join(layout.logs, `${spec.name}-migration.log`),
   };

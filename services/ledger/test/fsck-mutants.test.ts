@@ -1,5 +1,4 @@
 import { formatHex, spanIdFromCause } from '@logline/canon-sign';
-import { migrateDatabase } from '@logline/postgres';
 import {
   signedSpan,
   startWorld,
@@ -13,7 +12,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { checkSnapshot, type LogFault } from '../src/check/check-database.ts';
 import { parseEntry } from '../src/domain/entry.ts';
-import { LEDGER_MIGRATIONS } from '../src/migrations/ledger-migrations.ts';
+import { migrateLedger } from '../src/migrations/migrate-ledger.ts';
 import { RawConnection } from '../src/storage/raw-connection.ts';
 import { type AppendBench, benchEnvelope, openAppendBench } from './append-bench.ts';
 import { formatRequests, type Judged } from './fake-gate.ts';
@@ -33,11 +32,9 @@ let client: pg.Client;
 
 beforeAll(async () => {
   world = await startWorld({ name: 'fsck-mutants' });
-  await migrateDatabase({
-    url: world.postgresUrl('ledger'),
-    schema: 'ledger',
-    entities: [],
-    migrations: LEDGER_MIGRATIONS,
+  await migrateLedger({
+    ownerUrl: world.postgresUrl('ledger_owner'),
+    serviceUrl: world.postgresUrl('ledger'),
   });
   const bench = await openAppendBench({
     postgresUrl: world.postgresUrl('ledger'),
