@@ -247,7 +247,10 @@ function reactionTo(error: unknown): Reaction {
       case 'LOG_CORRUPT':
       case 'BAD_ENTRY':
       case 'USAGE':
-        return 'apart';
+      case 'BAD_EXPORT':
+      case 'EXISTS':
+      case 'LEDGER_RUNS':
+        return 'apart'; // the last four are of chores, and never thrown here
     }
   }
   if (error instanceof PostgresError && error.code === 'COMMIT_UNKNOWN') return 'later';

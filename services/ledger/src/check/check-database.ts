@@ -14,7 +14,7 @@ export type CheckOptions = {
   readonly origin: string;
   readonly publicKey: Uint8Array;
   /** Only these logs; all when left out. */
-  readonly tenant?: string | undefined;
+  readonly tenants?: readonly string[] | undefined;
   readonly threads: number;
   readonly thorough: boolean;
   readonly progress: (done: { readonly entries: number; readonly of: number }) => void;
@@ -55,7 +55,7 @@ export async function checkSnapshot(
   workers?: PageWorkers,
 ): Promise<DatabaseReport> {
   const all = await loadAllLogs(sql);
-  const logs = all.filter(({ tenant }) => options.tenant === undefined || tenant === options.tenant);
+  const logs = all.filter(({ tenant }) => options.tenants?.includes(tenant) ?? true);
   const counting = Promise.all([countRows(beside), findDuplicates(beside)]);
   counting.catch(() => undefined); // heard of below
   const of = logs.reduce((sum, { size }) => sum + size, 0);
@@ -96,7 +96,7 @@ export async function checkSnapshot(
   });
   return {
     logs: reports,
-    faults: [...faults, ...(options.tenant === undefined ? orphans(all, counts) : [])],
+    faults: [...faults, ...(options.tenants === undefined ? orphans(all, counts) : [])],
   };
 }
 

@@ -1,13 +1,10 @@
-import { availableParallelism } from 'node:os';
 import { readKeyFile, readSecretFile } from '@logline/service';
 import type { LedgerConfig } from '../config.ts';
-import { EXIT, parseArguments, Progress, report } from '../maintain/maintenance.ts';
+import { LedgerError } from '../errors.ts';
+import { EXIT, parseArguments, Progress, report, threadsFor } from '../maintain/maintenance.ts';
 import { checkDatabase } from './check-database.ts';
 
 const USAGE = 'fsck [--tenant <tenant>] [--thorough] [--threads <n>] [--logs]';
-
-/** What two threads and PostgreSQL leave idle on two cores is nothing; more threads than that only wait for it. */
-const MOST_THREADS = 4;
 
 /**
  * Rebuilds everything that is stored from the entries alone, and names for each log the first index at which something is not as it was
@@ -29,11 +26,13 @@ export async function fsck(args: readonly string[], config: Readonly<LedgerConfi
     postgresUrl: readSecretFile(config.postgresUrlFile),
     origin: config.origin,
     publicKey: readKeyFile(config.keyFile).publicKey,
-    tenant: values.tenant,
-    threads: Number(values.threads ?? Math.min(MOST_THREADS, availableParallelism())),
+    tenants: values.tenant === undefined ? undefined : [values.tenant],
+    threads: threadsFor(values.threads),
     thorough: values.thorough,
     progress: ({ entries, of }) => progress.say(entries, of, 'entries'),
   });
+  if (values.tenant !== undefined && logs.length === 0)
+    throw new LedgerError('USAGE', `there is no log of ${values.tenant}`);
   const sum = (of: 'size' | 'commits' | 'verified') => logs.reduce((total, log) => total + log[of], 0);
   report({
     ok: faults.length === 0,

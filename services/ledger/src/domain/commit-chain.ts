@@ -38,6 +38,17 @@ export function writeTrailer({ timeMs, verdictOf, trace, signature }: Trailer, t
   to.set(signature, at + 32);
 }
 
+/** The trailer at this place; the bytes of its trace and signature are those it was read from. */
+export function readTrailer(from: Buffer, at: number): Trailer {
+  const cause = from.readBigUInt64BE(at + 8);
+  return {
+    timeMs: Number(from.readBigUInt64BE(at)),
+    verdictOf: cause === 0n ? undefined : Number(cause - 1n),
+    trace: from.subarray(at + 16, at + 32),
+    signature: from.subarray(at + 32, at + TRAILER_BYTES),
+  };
+}
+
 export function formatTrailers(trailers: readonly Trailer[]): Buffer {
   const bytes = Buffer.alloc(trailers.length * TRAILER_BYTES);
   trailers.forEach((trailer, nth) => writeTrailer(trailer, bytes, nth * TRAILER_BYTES));

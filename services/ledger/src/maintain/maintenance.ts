@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { parseArgs, type ParseArgsConfig, stripVTControlCharacters } from 'node:util';
 import type { LedgerConfig } from '../config.ts';
 import { LedgerError } from '../errors.ts';
@@ -28,6 +29,16 @@ export function parseArguments<T extends ParseArgsConfig>(
 
 export function report(result: object): void {
   process.stdout.write(`${JSON.stringify(result)}\n`);
+}
+
+/** More threads than that only wait for PostgreSQL. */
+const MOST_THREADS = 4;
+
+/** Threads that check, by what was asked for or by the machine. @throws LedgerError `USAGE` */
+export function threadsFor(asked?: string): number {
+  if (asked === undefined) return Math.min(MOST_THREADS, availableParallelism());
+  if (!/^[0-9]{1,2}$/.test(asked)) throw new LedgerError('USAGE', '--threads is a number, 0 for none');
+  return Number(asked);
 }
 
 const EVERY_MS = 1_000;
