@@ -5,6 +5,7 @@ import type { Maintenance } from './maintain/maintenance.ts';
 // Chores of the ledger, run by hand or by `logline ledger …` with the service's own environment: node dist/maintain.js <command> [arguments]
 const COMMANDS: Readonly<Record<string, () => Promise<Maintenance>>> = {
   fsck: async () => (await import('./check/fsck.ts')).fsck,
+  republish: async () => (await import('./republish/republish.ts')).republish,
   import: async () => (await import('./import/import.ts')).importLogs,
   export: async () => (await import('./export/export.ts')).exportLogs,
 };

@@ -40,6 +40,16 @@ export async function loadPartition(sql: Sql, partition: number): Promise<Stored
   return (await sql.run(LOAD_PARTITION, [partition])).rows.map(parseLog);
 }
 
+const LOAD_PARTITIONS = {
+  name: 'load_partitions',
+  text: 'SELECT DISTINCT partition FROM log WHERE tenant = coalesce($1, tenant) ORDER BY 1',
+};
+
+/** The partitions that have logs, or the one that has this tenant's. */
+export async function loadPartitions(sql: Sql, tenant?: string): Promise<number[]> {
+  return (await sql.run(LOAD_PARTITIONS, [tenant ?? null])).rows.map((row) => Number(row['partition']));
+}
+
 /** The logs of every partition. */
 export async function loadAllLogs(sql: Sql): Promise<StoredLog[]> {
   return (await sql.run(LOAD_ALL, [])).rows.map(parseLog);
