@@ -42,4 +42,9 @@ export const CATALOGUE: readonly Entry[] = [
   { name: 'status', summary: 'the state of one container', load: () => import('./commands/status.ts') },
   { name: 'query', summary: 'facts about one subject', load: () => import('./commands/query.ts') },
   { name: 'receipt', summary: 'verify receipts offline', load: () => import('./commands/receipt.ts') },
+  {
+    name: 'ledger',
+    summary: 'check, export, import and republish the logs (operator)',
+    load: () => import('./commands/ledger.ts'),
+  },
 ];

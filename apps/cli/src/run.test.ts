@@ -83,6 +83,10 @@ describe('every command', () => {
       'status',
       'query',
       'receipt verify',
+      'ledger fsck',
+      'ledger export',
+      'ledger import',
+      'ledger republish',
     ]);
   });
 

@@ -174,6 +174,21 @@ export function toMigration(spec: ServiceSpec, around: Surroundings): ProcessOpt
   };
 }
 
+/** How the ledger's chores are started, with the environment of the service itself. */
+export function toMaintenance(around: Surroundings): {
+  readonly command: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+} {
+  const spec = serviceSpecs(around).find(({ name }) => name === 'ledger');
+  if (spec === undefined) throw new RangeError('an installation without a ledger');
+  const { layout, natsUrl, secretFile } = around;
+  const env = environmentOf(spec, natsUrl, secretFile, layout);
+  return {
+    command: [process.execPath, '--enable-source-maps', join(layout.root, spec.dir, 'dist', 'maintain.js')],
+    env: Object.fromEntries(Object.entries(env).map(([name, value]) => [name, value ?? ''])),
+  };
+}
+
 function environmentOf(
   { prefix, natsUser, role, port, env }: ServiceSpec,
   natsUrl: string,

@@ -1,6 +1,15 @@
-import { startWorld, TEST_ORIGIN, testKey, tenantCreatedSpan, type World } from '@logline/testing';
+import { migrateDatabase, provision, ROLES } from '@logline/postgres';
+import {
+  passwordOf,
+  startWorld,
+  TEST_ORIGIN,
+  testKey,
+  tenantCreatedSpan,
+  type World,
+} from '@logline/testing';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { LEDGER_MIGRATIONS } from '../src/migrations/ledger-migrations.ts';
 import { migrateLedger } from '../src/migrations/migrate-ledger.ts';
 import { benchEnvelope, openAppendBench } from './append-bench.ts';
 import { seedLog } from './seed-log.ts';
@@ -136,6 +145,34 @@ describe('what is logged', () => {
     });
   });
 
+  it('of an older installation, whose service owned its tables, is taken over and goes on growing', async () => {
+    const roles = ROLES.map((role) => ({ ...role, password: passwordOf(role.role) }));
+    const database = 'logline_test_older_ledger';
+    const { role, schema, password } = roles.find((one) => one.role === 'ledger') ?? fail();
+    const older = await provision(world.postgres.adminUrl, { database, roles: [{ role, schema, password }] });
+    await migrateDatabase({
+      url: older['ledger'] ?? '',
+      schema,
+      entities: [],
+      migrations: LEDGER_MIGRATIONS.slice(0, 1),
+    });
+    const urls = await provision(world.postgres.adminUrl, { database, roles });
+    const [ownerUrl = '', serviceUrl = ''] = [urls['ledger_owner'], urls['ledger']];
+    await migrateLedger({ ownerUrl, serviceUrl });
+    const bench = await openAppendBench({
+      postgresUrl: serviceUrl,
+      signer: testKey('log').signer,
+      origin: TEST_ORIGIN,
+    });
+    await seedLog(bench, { tenant: 'acme', entries: 300 });
+    await bench.close();
+    const client = new pg.Client({ connectionString: serviceUrl });
+    await client.connect();
+    for (const change of [...CHANGES, 'DROP TABLE entry', 'ALTER TABLE entry DISABLE TRIGGER ALL'])
+      expect(await stateOf(client, change)).toBe(FORBIDDEN);
+    await client.end();
+  });
+
   it('goes on growing', async () => {
     const bench = await openAppendBench({
       postgresUrl: world.postgresUrl('ledger'),
@@ -148,3 +185,7 @@ describe('what is logged', () => {
     expect(Buffer.from(ack ?? []).toString()).toContain('"status":"ok"');
   });
 });
+
+function fail(): never {
+  throw new Error('no role of the ledger');
+}
