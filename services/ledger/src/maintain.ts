@@ -20,7 +20,7 @@ if (load === undefined) {
     const run = await load();
     process.exitCode = await run(args, readConfig(PREFIX, LedgerConfig, process.env));
   } catch (error) {
-    process.stderr.write(`${String(error)}\n`);
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
     process.exitCode = 2;
   }
 }
