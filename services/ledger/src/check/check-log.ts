@@ -5,7 +5,7 @@ import type { StoredLog } from '../storage/load-logs.ts';
 import type { CheckpointRow } from '../storage/read-checkpoint-page.ts';
 import { readStoredTiles } from '../storage/read-stored-tiles.ts';
 import type { RawSql } from '../storage/raw-connection.ts';
-import { isSignedNote, type LastSpan, type PageJob, type PageResult } from './check-page.ts';
+import { isSignedNote, type LastSpan, type PageJob, type PageResult, parseLastSpans } from './check-page.ts';
 import { checkStanding } from './check-standing.ts';
 import { diagnoseLink, findUnsigned, firstDifference, isSignedLink } from './diagnose-commit.ts';
 import { type Fault, FaultFound } from './fault.ts';
@@ -117,7 +117,7 @@ class LogCheck {
     await this.#checkTiles(tiles);
     this.#verified += page.verified;
     this.#facts.update(page.facts);
-    for (const one of page.last) this.#last.set(`${one.subject} ${one.kid}`, one);
+    for (const one of parseLastSpans(page.last)) this.#last.set(`${one.subject} ${one.kid}`, one);
     for (const kid of page.notClients) this.#notClients.add(kid);
     if (page.fault !== undefined) throw new FaultFound(page.fault);
     this.#parts.progress(end - from);

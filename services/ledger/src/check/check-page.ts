@@ -34,8 +34,8 @@ export type PageResult = {
   readonly trailers: Uint8Array;
   readonly commits: readonly CheckpointRow[];
   readonly fault: Fault | undefined;
-  /** By subject and signer, the last span that is no verdict. */
-  readonly last: readonly LastSpan[];
+  /** By subject and signer, the last span that is no verdict; a line each (`parseLastSpans`), for objects cost more than all else on their way between threads. */
+  readonly last: string;
   /** Keys that the page's entries name as those of services and runners. */
   readonly notClients: readonly string[];
   /** SHA-256 over subject and header values of each fact message; the body is bound by the leaf hash among them. */
@@ -49,6 +49,14 @@ export type LastSpan = {
   readonly index: number;
   readonly this: string;
 };
+
+export function parseLastSpans(text: string): LastSpan[] {
+  if (text === '') return [];
+  return text.split('\n').map((line) => {
+    const [index = '', id = '', kid = '', ...subject] = line.split(' ');
+    return { subject: subject.join(' '), kid, index: Number(index), this: id };
+  });
+}
 
 /** Reads the page and checks it: hashes, ids, columns, fact messages, and the signatures that no link vouches for. @throws PostgresError */
 export async function checkPage(sql: RawSql, job: PageJob): Promise<PageResult> {
@@ -70,7 +78,7 @@ class PageCheck {
   readonly #leaves: Buffer;
   readonly #trailers: Buffer;
   #facts = '';
-  readonly #last = new Map<string, LastSpan>();
+  readonly #last = new Map<string, string>();
   readonly #notClients: string[] = [];
   #count = 0;
   #commit = 0;
@@ -98,7 +106,7 @@ class PageCheck {
       trailers: this.#trailers.subarray(0, this.#count * TRAILER_BYTES),
       commits: this.#commits,
       fault: this.#fault,
-      last: [...this.#last.values()],
+      last: [...this.#last.values()].join('\n'),
       notClients: this.#notClients,
       facts: createHash('sha256').update(this.#facts).digest(),
       verified: this.#verified,
@@ -152,7 +160,7 @@ class PageCheck {
       this.#notClients.push(...services.flatMap((one) => kidIn(one)));
     } else if (verdictOf === undefined) {
       if (intent === 'registry.runner.add') this.#notClients.push(...kidIn(payload));
-      this.#last.set(`${subject} ${kid}`, { subject, kid, index, this: entry.this });
+      this.#last.set(`${subject} ${kid}`, `${index} ${entry.this} ${kid} ${subject}`);
     }
   }
 
