@@ -5,6 +5,7 @@ import type { RawSql } from '../storage/raw-connection.ts';
 import { SnapshotConnection } from '../storage/snapshot-connection.ts';
 import { checkLog, type LogReport } from './check-log.ts';
 import { checkPage } from './check-page.ts';
+import { compareViews } from './compare-views.ts';
 import type { Fault } from './fault.ts';
 import { PageWorkers } from './page-workers.ts';
 
@@ -16,6 +17,8 @@ export type CheckOptions = {
   /** Only these logs; all when left out. */
   readonly tenants?: readonly string[] | undefined;
   readonly threads: number;
+  /** Of the projector, no later than the moment that is checked: its rows are held against the log. */
+  readonly views?: RawSql | undefined;
   readonly thorough: boolean;
   readonly progress: (done: { readonly entries: number; readonly of: number }) => void;
 };
@@ -82,6 +85,12 @@ export async function checkSnapshot(
       }
     }),
   );
+  const viewFaults = new Map<string, Fault | undefined>();
+  const { views } = options;
+  for (const [at, log] of logs.entries()) {
+    if (views === undefined || reports[at]?.fault !== undefined) continue;
+    viewFaults.set(log.tenant, await compareViews(sql, views, log));
+  }
   const [counts, duplicates] = await counting;
   const faults = logs.flatMap((log, at): LogFault[] => {
     const report = reports[at];
@@ -89,7 +98,7 @@ export async function checkSnapshot(
     const twice = duplicates
       .filter(({ logId }) => logId === log.logId)
       .map(({ index }) => ({ index, column: 'entry.this', why: 'the log has this span already' }));
-    const [fault] = [report?.fault, ...twice, tooMany(log, rows)]
+    const [fault] = [report?.fault ?? viewFaults.get(log.tenant), ...twice, tooMany(log, rows)]
       .filter((one) => one !== undefined)
       .sort((one, other) => one.index - other.index);
     return fault === undefined ? [] : [{ log: log.tenant, ...fault }];
