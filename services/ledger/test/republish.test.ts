@@ -1,10 +1,10 @@
 import { execFileSync } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { STREAMS } from '@logline/contracts';
-import { lastFactOf } from '@logline/jetstream';
+import { FACT_HEADERS, STREAMS } from '@logline/contracts';
+import { lastFactOf, nextFactOf } from '@logline/jetstream';
 import { eventually, startWorld, TEST_ORIGIN, testKey, type World } from '@logline/testing';
-import type { NatsConnection } from '@nats-io/nats-core';
+import { headers, type NatsConnection } from '@nats-io/nats-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openAppendBench } from './append-bench.ts';
 import { readFactsOf } from './facts-of.ts';
@@ -37,9 +37,11 @@ beforeAll(async () => {
 
 afterAll(async () => await world?.close());
 
-function republish(...args: readonly string[]): { code: number; report: unknown; says: string } {
+const republish = (...args: readonly string[]) => chore('republish', ...args);
+
+function chore(...args: readonly string[]): { code: number; report: unknown; says: string } {
   try {
-    const stdout = execFileSync(process.execPath, [MAINTAIN, 'republish', ...args], {
+    const stdout = execFileSync(process.execPath, [MAINTAIN, ...args], {
       env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
@@ -89,6 +91,34 @@ describe('republish', () => {
     const withoutSequence = (facts: typeof after) =>
       facts.map(({ bytes, place, subject }) => ({ bytes: Buffer.from(bytes).toString(), place, subject }));
     expect(withoutSequence(after)).toEqual(withoutSequence(before));
+  });
+
+  it('is what fsck --facts holds against the log: a fact that was changed, moved or made up is named', async () => {
+    expect(chore('fsck', '--facts')).toMatchObject({ code: 0, report: { ok: true, faults: [] } });
+    const [fact] = await readFactsOf(nc, 'umbra', SIZES.umbra);
+    if (fact === undefined) throw new Error('no facts');
+    const { config } = (await nc.request(`$JS.API.STREAM.INFO.${STREAMS.facts}`)).json<{ config: object }>();
+    expect(config).toMatchObject({ deny_delete: true });
+    // the same fact once more, where the next one belongs
+    const message = await nextFactOf(nc, 'umbra', 1);
+    if (message === null) throw new Error('no fact');
+    const again = headers();
+    for (const name of Object.values(FACT_HEADERS))
+      if (message.header(name) !== '') again.set(name, message.header(name));
+    await nc.request(message.subject, message.body, { headers: again, timeout: 5_000 });
+    expect(chore('fsck', '--facts', '--tenant', 'umbra')).toMatchObject({
+      code: 1,
+      report: { faults: [{ log: 'umbra', index: SIZES.umbra, column: 'FACTS' }] },
+    });
+    await recreateFacts();
+    again.set(FACT_HEADERS.traceparent, `00-${'a'.repeat(32)}-${'a'.repeat(16)}-01`);
+    await nc.request(message.subject, message.body, { headers: again, timeout: 5_000 });
+    expect(chore('fsck', '--facts', '--tenant', 'umbra')).toMatchObject({
+      code: 1,
+      report: {
+        faults: [{ log: 'umbra', index: 0, column: 'FACTS', why: expect.stringContaining('header') }],
+      },
+    });
   });
 
   it('from an index leaves out what is before it, where the stream holds none of the log', async () => {
