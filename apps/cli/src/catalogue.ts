@@ -47,4 +47,9 @@ export const CATALOGUE: readonly Entry[] = [
     load: () => import('./commands/log.ts'),
   },
   { name: 'receipt', summary: 'verify receipts offline', load: () => import('./commands/receipt.ts') },
+  {
+    name: 'ledger',
+    summary: 'check, export, import and republish the logs (operator)',
+    load: () => import('./commands/ledger.ts'),
+  },
 ];

@@ -91,6 +91,10 @@ describe('every command', () => {
       'log publish',
       'log unpublish',
       'receipt verify',
+      'ledger fsck',
+      'ledger export',
+      'ledger import',
+      'ledger republish',
     ]);
   });
 

@@ -13,6 +13,11 @@ export type EnvFile = {
   readonly natsUrl: string;
   readonly postgresUrl: string;
   readonly logKey: string;
+  /** How the ledger's maintenance is started (`logline ledger …`); secrets stand in files. */
+  readonly maintenance?: {
+    readonly command: readonly string[];
+    readonly env: Readonly<Record<string, string>>;
+  };
   /** The container engine the runner drives; absent where there is none. */
   readonly engine?: { readonly kind: string; readonly socketPath: string };
   readonly processes: Readonly<Record<string, number>>;

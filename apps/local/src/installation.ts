@@ -9,7 +9,14 @@ import { startInfrastructure, type Infrastructure } from './infrastructure.ts';
 import type { Layout } from './layout.ts';
 import { migrate } from './migrate.ts';
 import type { Secrets } from './secrets.ts';
-import { runnerSpec, serviceSpecs, STOP_ORDER, toProcess, type Surroundings } from './services.ts';
+import {
+  runnerSpec,
+  serviceSpecs,
+  STOP_ORDER,
+  toMaintenance,
+  toProcess,
+  type Surroundings,
+} from './services.ts';
 import { Supervisor } from './supervisor.ts';
 import { logKeyOf, surroundings } from './surroundings.ts';
 import { bearTenant, isRegistered, registerRunner } from './tenant.ts';
@@ -110,6 +117,7 @@ export class Installation {
       natsUrl,
       postgresUrl: adminUrl,
       logKey: await logKeyOf(TENANT, secrets),
+      maintenance: toMaintenance(around),
     });
     // a runner that was registered before waits for nobody
     const isKnown = await isRegistered(secrets);

@@ -11,6 +11,8 @@ export type ServiceSpec = {
   readonly natsUser: string;
   /** PostgreSQL role, for those that have tables. */
   readonly role?: string;
+  /** Role that its tables belong to, where that is another one. */
+  readonly owner?: string;
   readonly port: number;
   readonly env: Readonly<Record<string, string>>;
 };
@@ -52,6 +54,7 @@ export function serviceSpecs({
       prefix: 'LOGLINE_LEDGER',
       natsUser: 'ledger',
       role: 'ledger',
+      owner: 'ledger_owner',
       port: port('ledger'),
       env: { ...key('log'), ORIGIN: origin },
     },
@@ -155,12 +158,34 @@ export function toProcess(spec: ServiceSpec, { layout, natsUrl, secretFile }: Su
 
 /** The process that makes a service's tables. */
 export function toMigration(spec: ServiceSpec, around: Surroundings): ProcessOptions {
-  const { layout } = around;
+  const { layout, secretFile } = around;
+  const process = toProcess(spec, around);
   return {
-    ...toProcess(spec, around),
+    ...process,
     name: `${spec.name} migration`,
+    env: {
+      ...process.env,
+      ...(spec.owner === undefined
+        ? {}
+        : { LOGLINE_MIGRATE_POSTGRES_URL_FILE: secretFile(`postgres-${spec.owner}.url`) }),
+    },
     args: ['--enable-source-maps', join(layout.root, spec.dir, 'dist', 'migrate.js')],
     logFile: join(layout.logs, `${spec.name}-migration.log`),
+  };
+}
+
+/** How the ledger's chores are started, with the environment of the service itself. */
+export function toMaintenance(around: Surroundings): {
+  readonly command: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+} {
+  const spec = serviceSpecs(around).find(({ name }) => name === 'ledger');
+  if (spec === undefined) throw new RangeError('an installation without a ledger');
+  const { layout, natsUrl, secretFile } = around;
+  const env = environmentOf(spec, natsUrl, secretFile, layout);
+  return {
+    command: [process.execPath, '--enable-source-maps', join(layout.root, spec.dir, 'dist', 'maintain.js')],
+    env: Object.fromEntries(Object.entries(env).map(([name, value]) => [name, value ?? ''])),
   };
 }
 

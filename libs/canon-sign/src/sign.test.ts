@@ -10,7 +10,7 @@ import { signedMessage, signObject, signObjectSync, verifyObject } from './sign.
 import { publicKeyFromSeed, signerFromSeed, type Signer } from './signer.ts';
 import { parseStrict } from './strict-json.ts';
 
-const kinds: SignedObjectKind[] = ['manifest', 'span', 'proof', 'grant', 'receipt', 'possession'];
+const kinds: SignedObjectKind[] = ['manifest', 'span', 'proof', 'grant', 'receipt', 'possession', 'commit'];
 const signer = signerFromSeed('kid_1', new Uint8Array(32).fill(1));
 const { publicKey } = signer;
 
@@ -87,6 +87,7 @@ test('a signature of one kind never passes for another', () => {
   }
   contexts.add(new TextDecoder().decode(signedMessage('request', '').slice(0, -32)));
   expect([...contexts].toSorted()).toEqual([
+    'll.commit.v1\n',
     'll.grant.v1\n',
     'll.minicontainer.v1\n',
     'll.possession.v1\n',

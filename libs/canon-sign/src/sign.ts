@@ -24,6 +24,7 @@ export interface SignatureFields {
   grant: { readonly kid: string; readonly sig: string };
   receipt: { readonly signature: string };
   possession: { readonly possession: string };
+  commit: { readonly signature: string };
 }
 
 /** A request's signed string with the base64 signature that came beside it. */

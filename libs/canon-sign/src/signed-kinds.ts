@@ -17,12 +17,15 @@ export interface SignedKindRow {
 /** The only signature algorithm: Ed25519 over the context and the BLAKE3 hash of the canonical bytes. Protocol §2. */
 export const SIGNATURE_ALG = 'ed25519-blake3';
 
-export type SignedObjectKind = 'manifest' | 'span' | 'proof' | 'grant' | 'receipt' | 'possession';
+export type SignedObjectKind = 'manifest' | 'span' | 'proof' | 'grant' | 'receipt' | 'possession' | 'commit';
 
 /** `request` is the one kind that is a string, with its signature beside it. */
 export type SignedKind = SignedObjectKind | 'request';
 
-/** Kinds of objects that carry their signature. `possession` proves, inside a registry payload, that the new key's holder agrees. */
+/**
+ * Kinds of objects that carry their signature. `possession` proves, inside a registry payload, that the new key's holder agrees. `commit` is
+ * what a log has written so far, for whoever checks its database; it leaves the ledger in exports only.
+ */
 export const SIGNED_KINDS: Readonly<Record<SignedObjectKind, SignedKindRow>> = {
   manifest: {
     context: 'll.minicontainer.v1',
@@ -36,6 +39,7 @@ export const SIGNED_KINDS: Readonly<Record<SignedObjectKind, SignedKindRow>> = {
   grant: { context: 'll.grant.v1', field: 'sig', alsoLeftOut: 'wraps', names: ['kid'], prefix: 'ed25519:' },
   receipt: { context: 'll.receipt.v1', field: 'signature', alsoLeftOut: 'merkle', names: [], prefix: '' },
   possession: { context: 'll.possession.v1', field: 'possession', names: [], prefix: '' },
+  commit: { context: 'll.commit.v1', field: 'signature', names: [], prefix: '' },
 };
 
 /** The context of the signed string of an HTTP request. Protocol §7. */

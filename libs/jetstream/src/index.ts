@@ -33,6 +33,7 @@ export {
   type PublishOptions,
   type Stored,
 } from './publisher.ts';
+export { nextFactOf, type StoredFactMessage } from './next-fact.ts';
 export { placeOfFact } from './place-of-fact.ts';
 export { publishBatch, publishFacts } from './publish-facts.ts';
 export { recreateConsumer, resetConsumer, type RecreateOptions } from './recreate-consumer.ts';

@@ -3,18 +3,24 @@ import { toPostgresError } from './errors.ts';
 
 export type RoleSpec = {
   readonly role: string;
-  /** Owned by the role, and its whole `search_path`. */
+  /** Owned by the role, unless it only uses it; and its whole `search_path`. */
   readonly schema: string;
   readonly password: string;
+  /** The schema and all in it are another role's, earlier in the list: this one may do what that one grants, and grant itself nothing. */
+  readonly uses?: true;
   /** Schemas of other roles whose tables, present and future, this one may select from (the gateway: `views`). */
   readonly reads?: readonly string[];
 };
 
 export type ProvisionOptions = { readonly database: string; readonly roles: readonly RoleSpec[] };
 
-/** The roles of an installation (architecture "Who owns what"): one schema each, and the gateway reads the views. */
+/**
+ * The roles of an installation (architecture "Who owns what"): one schema each, and the gateway reads the views. The ledger's tables are not the
+ * ledger's own: whoever owns a table can take back every refusal.
+ */
 export const ROLES: readonly Omit<RoleSpec, 'password'>[] = [
-  { role: 'ledger', schema: 'ledger' },
+  { role: 'ledger_owner', schema: 'ledger' },
+  { role: 'ledger', schema: 'ledger', uses: true },
   { role: 'orchestrator', schema: 'orchestrator' },
   { role: 'views', schema: 'views' },
   { role: 'gateway', schema: 'gateway', reads: ['views'] },
@@ -36,7 +42,7 @@ export async function provision(
       await createDatabase(admin, database);
       await withClient(urlOf(adminUrl, { database }), async (client) => {
         await client.query('REVOKE CREATE ON SCHEMA public FROM PUBLIC');
-        for (const role of roles) await createRole(client, database, role);
+        for (const role of roles) await createRole(client, database, role, ownerOf(role.schema, roles));
         // all schemas first: a role may read one that stands later in the list
         for (const { role, reads = [] } of roles) {
           for (const schema of reads) await allowReading(client, role, schema, ownerOf(schema, roles));
@@ -65,17 +71,24 @@ async function createDatabase(client: pg.Client, database: string): Promise<void
 async function createRole(
   client: pg.Client,
   database: string,
-  { role, schema, password }: RoleSpec,
+  { role, schema, password, uses }: RoleSpec,
+  owner: string,
 ): Promise<void> {
-  const name = pg.escapeIdentifier(role);
+  const [name, room] = [pg.escapeIdentifier(role), pg.escapeIdentifier(schema)];
   await client.query(`CREATE ROLE ${name} LOGIN`).catch(ignoreStates('42710', '23505'));
   await client.query(`ALTER ROLE ${name} LOGIN PASSWORD ${pg.escapeLiteral(password)}`);
   await client.query(
-    `ALTER ROLE ${name} IN DATABASE ${pg.escapeIdentifier(database)} SET search_path = ${pg.escapeIdentifier(schema)}`,
+    `ALTER ROLE ${name} IN DATABASE ${pg.escapeIdentifier(database)} SET search_path = ${room}`,
   );
   await client.query(`GRANT CONNECT, TEMPORARY ON DATABASE ${pg.escapeIdentifier(database)} TO ${name}`);
   await joinUnlessSuperuser(client, name);
-  await client.query(`CREATE SCHEMA IF NOT EXISTS ${pg.escapeIdentifier(schema)} AUTHORIZATION ${name}`);
+  if (uses) {
+    // an older installation's role owned them itself
+    await client.query(`REASSIGN OWNED BY ${name} TO ${pg.escapeIdentifier(owner)}`);
+    await client.query(`GRANT USAGE ON SCHEMA ${room} TO ${name}`);
+  } else {
+    await client.query(`CREATE SCHEMA IF NOT EXISTS ${room} AUTHORIZATION ${name}`);
+  }
 }
 
 /** On a managed server the administrator is no superuser, and must be a member to act for a role. */
@@ -96,7 +109,7 @@ async function allowReading(client: pg.Client, role: string, schema: string, own
 }
 
 function ownerOf(schema: string, roles: readonly RoleSpec[]): string {
-  return roles.find((one) => one.schema === schema)?.role ?? schema;
+  return roles.find((one) => one.schema === schema && one.uses === undefined)?.role ?? schema;
 }
 
 /** The same server, with another database, user or password. */

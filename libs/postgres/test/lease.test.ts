@@ -16,7 +16,7 @@ let leases: Lease[] = [];
 let names = 0;
 beforeAll(async () => {
   world = await startWorld({ name: 'lease' });
-  pool = world.pool('ledger');
+  pool = world.pool('orchestrator');
   await query(pool, LEASE_TABLE_SQL);
 });
 afterAll(() => world.close());
@@ -89,7 +89,7 @@ describe('renew-lease', () => {
   it('tells the holder when the database does not answer until it has run out, and not before', async () => {
     const name = freshName();
     const lost: string[] = [];
-    const own = world.pool('ledger');
+    const own = world.pool('orchestrator');
     const lease = contender(name, 'a', { pool: own, onLost: (why) => void lost.push(why) });
     await lease.acquire();
     const heldUntil = performance.now() + TTL_MS;

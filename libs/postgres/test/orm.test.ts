@@ -63,15 +63,15 @@ describe('migrateDatabase', () => {
   });
   it('leaves nothing behind of a migration that fails', async () => {
     const ledger = {
-      url: world.postgresUrl('ledger'),
-      schema: 'ledger',
+      url: world.postgresUrl('orchestrator'),
+      schema: 'orchestrator',
       entities: [],
       migrations: [first, { name: '0003-broken', class: Broken }],
     };
     await expect(migrateDatabase(ledger)).rejects.toMatchObject({ name: 'PostgresError', code: 'FAILED' });
     expect(
       await query(
-        world.pool('ledger'),
+        world.pool('orchestrator'),
         `SELECT 1 FROM pg_tables WHERE schemaname = 'ledger' AND tablename IN ('half', 'blob')`,
       ),
     ).toEqual([]);

@@ -15,7 +15,7 @@ const codeOf = async (work: Promise<unknown>): Promise<string> =>
   );
 
 describe('provision', () => {
-  it.each(ROLES)(
+  it.each(ROLES.filter(({ uses }) => uses === undefined))(
     'gives $role a schema of its own, in which alone it may make tables',
     async ({ role, schema }) => {
       const pool = world.pool(role);
@@ -31,6 +31,42 @@ describe('provision', () => {
         expect(await codeOf(query(pool, `CREATE TABLE ${other.schema}.intruder (n int)`))).toBe('FORBIDDEN');
     },
   );
+
+  it('gives a role that only uses a schema what its owner grants, and no way to more', async () => {
+    const [owner, user] = [world.pool('ledger_owner'), world.pool('ledger')];
+    await query(owner, 'CREATE TABLE granted (n int)');
+    expect(await codeOf(query(user, 'SELECT n FROM granted'))).toBe('FORBIDDEN');
+    await query(owner, 'GRANT SELECT ON granted TO ledger');
+    expect(await query(user, 'SELECT n FROM granted')).toEqual([]);
+    for (const more of [
+      'CREATE TABLE own (n int)',
+      'GRANT INSERT ON granted TO ledger',
+      'ALTER TABLE granted OWNER TO ledger',
+      'DROP TABLE granted',
+      'SET ROLE ledger_owner',
+      'GRANT ledger_owner TO ledger',
+    ]) {
+      await query(user, more).catch(() => undefined);
+      expect(await codeOf(query(user, 'INSERT INTO granted VALUES (1)')), more).toBe('FORBIDDEN');
+    }
+  });
+
+  it('takes over what an older installation’s role owned itself', async () => {
+    const [owner, user] = [
+      { role: 'old_owner', schema: 'old', password: 'o' },
+      { role: 'old_user', schema: 'old', password: 'u' },
+    ];
+    const database = 'logline_test_older';
+    const before = await provision(world.postgres.adminUrl, { database, roles: [user] });
+    const pool = openPool(before['old_user'] ?? '', { name: 'older' });
+    await query(pool, 'CREATE TABLE kept (n int)');
+    await provision(world.postgres.adminUrl, { database, roles: [owner, { ...user, uses: true }] });
+    expect(await query(pool, `SELECT tableowner FROM pg_tables WHERE tablename = 'kept'`)).toEqual([
+      { tableowner: 'old_owner' },
+    ]);
+    expect(await codeOf(query(pool, 'DROP TABLE kept'))).toBe('FORBIDDEN');
+    await pool.end();
+  });
 
   it('lets the gateway read the views, those of today and of tomorrow, and write none', async () => {
     const [views, gateway] = [world.pool('views'), world.pool('gateway')];
@@ -84,10 +120,10 @@ describe('query', () => {
     ['a statement that is none', 'SELEKT', 'FAILED'],
     ['a division by zero', 'SELECT 1 / 0', 'INVALID_DATA'],
   ])('names %s', async (_, sql, code) => {
-    expect(await codeOf(query(world.pool('ledger'), sql))).toBe(code);
+    expect(await codeOf(query(world.pool('orchestrator'), sql))).toBe(code);
   });
   it('names the constraint that was violated', async () => {
-    const pool = world.pool('ledger');
+    const pool = world.pool('orchestrator');
     await query(
       pool,
       'CREATE TABLE nonce (tenant text, nonce text, CONSTRAINT one_nonce PRIMARY KEY (tenant, nonce), CONSTRAINT short CHECK (length(nonce) < 9))',
@@ -106,7 +142,7 @@ describe('query', () => {
   it('keeps bytes and log indexes as they are', async () => {
     const bytes = new Uint8Array([0, 255, 10, 13, 92]);
     const [row] = await query<{ bytes: Uint8Array; big: number }>(
-      world.pool('ledger'),
+      world.pool('orchestrator'),
       { name: 'bytes', text: 'SELECT $1::bytea AS bytes, $2::bigint AS big' },
       [bytes, Number.MAX_SAFE_INTEGER],
     );
@@ -114,7 +150,7 @@ describe('query', () => {
     expect(row?.big).toBe(Number.MAX_SAFE_INTEGER);
   });
   it('says CONFLICT when two transactions cannot both be', async () => {
-    const pool = world.pool('ledger');
+    const pool = world.pool('orchestrator');
     await query(pool, 'CREATE TABLE counter (n int)');
     await query(pool, 'INSERT INTO counter VALUES (0)');
     const bump = (): Promise<unknown> =>

@@ -7,17 +7,19 @@ let world: World;
 let pool: Pool;
 beforeAll(async () => {
   world = await startWorld({ name: 'transaction' });
-  pool = world.pool('ledger');
+  pool = world.pool('orchestrator');
   await query(
     pool,
     'CREATE TABLE entry (n int PRIMARY KEY, later int REFERENCES entry DEFERRABLE INITIALLY DEFERRED)',
   );
 });
 afterAll(() => world.close());
-beforeEach(() => query(world.pool('ledger'), 'TRUNCATE entry'));
+beforeEach(() => query(world.pool('orchestrator'), 'TRUNCATE entry'));
 
 const entries = async (): Promise<number[]> =>
-  (await query<{ n: number }>(world.pool('ledger'), 'SELECT n FROM entry ORDER BY n')).map(({ n }) => n);
+  (await query<{ n: number }>(world.pool('orchestrator'), 'SELECT n FROM entry ORDER BY n')).map(
+    ({ n }) => n,
+  );
 
 describe('inTransaction', () => {
   it('gives the result once it is committed', async () => {
@@ -53,7 +55,7 @@ describe('inTransaction', () => {
     expect(await entries()).toEqual([]);
   });
   it('gives no connection back that is in the middle of something', async () => {
-    const single = openPool(world.postgresUrl('ledger'), { name: 'single', max: 1 });
+    const single = openPool(world.postgresUrl('orchestrator'), { name: 'single', max: 1 });
     const doomed = inTransaction(single, async (client) => {
       await query(client, 'SELECT pg_terminate_backend(pg_backend_pid())');
     });
@@ -145,7 +147,7 @@ describe('a connection lost while committing', () => {
   });
   const proxied = (): Pool => {
     const address = proxy.address();
-    const url = new URL(world.postgresUrl('ledger'));
+    const url = new URL(world.postgresUrl('orchestrator'));
     if (typeof address === 'object' && address !== null) url.port = String(address.port);
     return openPool(url.toString(), { name: 'proxied', max: 1 });
   };
@@ -174,7 +176,7 @@ describe('a connection lost while committing', () => {
 
 describe('a pool', () => {
   it('outlives a restart of the server', async () => {
-    const lasting = world.pool('ledger');
+    const lasting = world.pool('orchestrator');
     await query(lasting, 'SELECT 1');
     await world.postgres.kill();
     await expect(query(lasting, 'SELECT 1')).rejects.toMatchObject({ code: 'UNAVAILABLE' });

@@ -31,7 +31,7 @@ export type World = {
   /** A connection of a NATS user (`gateway`, …, or `test`, which may do everything); closed at the end. */
   connect(user: string): Promise<NatsConnection>;
   connectRunner(tenant: string, runner: string): Promise<NatsConnection>;
-  /** URL of a role: `ledger`, `orchestrator`, `views`, `gateway`. */
+  /** URL of a role: `ledger`, `ledger_owner`, `orchestrator`, `views`, `gateway`. */
   postgresUrl(role: string): string;
   /** A pool of a role; closed at the end. */
   pool(role: string): Pool;
@@ -127,6 +127,15 @@ export async function startWorld({
         ...(role === undefined
           ? {}
           : { [`${prefix}_POSTGRES_URL_FILE`]: writeSecret(`postgres-${role}.url`, postgresUrl(role)) }),
+        // for its migration; no service reads it
+        ...(role === 'ledger'
+          ? {
+              LOGLINE_MIGRATE_POSTGRES_URL_FILE: writeSecret(
+                'postgres-owner.url',
+                postgresUrl('ledger_owner'),
+              ),
+            }
+          : {}),
         ...(key === undefined ? {} : { [`${prefix}_KEY_FILE`]: keyFile(key) }),
         ...Object.fromEntries(Object.entries(more).map(([name, value]) => [`${prefix}_${name}`, value])),
       }),

@@ -4,7 +4,7 @@ import { Matches } from 'class-validator';
 export const PREFIX = 'LOGLINE_LEDGER';
 
 export class LedgerConfig extends ServiceConfig {
-  /** File holding the PostgreSQL URL of the role `ledger`. Its tables must be there: `node dist/migrate.js`. */
+  /** File holding the PostgreSQL URL of the role `ledger`. The tables must be there: `node dist/migrate.js`. */
   @IsSecretFile()
   readonly postgresUrlFile: string;
 
@@ -17,4 +17,14 @@ export class LedgerConfig extends ServiceConfig {
     message: 'must be a schema-less URL prefix without a trailing slash',
   })
   readonly origin: string;
+}
+
+/** Not the service's own prefix: the service must not even be told. */
+export const MIGRATE_PREFIX = 'LOGLINE_MIGRATE';
+
+/** What only `migrate` reads, beside the service's own configuration. */
+export class MigrateConfig {
+  /** File holding the PostgreSQL URL of the role `ledger_owner`, to whom the tables belong. Keep it where the service cannot read it. */
+  @IsSecretFile()
+  readonly postgresUrlFile: string;
 }

@@ -5,6 +5,10 @@ export const LEDGER_FAULTS = {
   TOO_LATE: 'retryable', // a deadline passed between decision and COMMIT; rolled back, decided again
   LOG_MOVED: 'retryable', // a log is not at the size this leader remembers: forget, read it again
   LEASE_LOST: 'fatal', // another process leads this partition; nothing was written
+  USAGE: 'rejected', // a maintenance command with arguments that it does not know
+  BAD_EXPORT: 'rejected', // a folder that is no export, or is damaged; the message names the file
+  EXISTS: 'rejected', // an import of a log that the database has already; nothing is overwritten
+  LEDGER_RUNS: 'rejected', // a chore that needs the partition's lease, while a ledger holds it: stop it first
   LOG_CORRUPT: 'rejected', // stored hashes do not lead to the stored root; nothing is signed for that tenant, others go on
 } as const satisfies Record<string, 'rejected' | 'retryable' | 'fatal'>;
 export type LedgerErrorCode = keyof typeof LEDGER_FAULTS;

@@ -15,6 +15,11 @@ export type DevEnv = {
   readonly walletFile?: string;
   readonly passphraseFile?: string;
   readonly processes: Readonly<Record<string, number>>;
+  /** How the ledger's maintenance is started. */
+  readonly maintenance?: {
+    readonly command: readonly string[];
+    readonly env: Readonly<Record<string, string>>;
+  };
 };
 
 /** The nearest one, from a folder upwards; null when there is none. Paths in it are taken from the folder it stands in. */
@@ -51,5 +56,20 @@ function parseDevEnv(path: string, bytes: Uint8Array): DevEnv {
     processes: Object.fromEntries(
       Object.entries(processes).filter((entry): entry is [string, number] => typeof entry[1] === 'number'),
     ),
+    maintenance: maintenanceIn(object['maintenance'], path),
+  };
+}
+
+function maintenanceIn(value: unknown, path: string): DevEnv['maintenance'] {
+  if (value === undefined) return undefined;
+  const isRecord = (one: unknown): one is Readonly<Record<string, unknown>> =>
+    typeof one === 'object' && one !== null && !Array.isArray(one);
+  const isText = (one: unknown): one is string => typeof one === 'string';
+  const { command, env } = isRecord(value) ? value : {};
+  if (!Array.isArray(command) || !command.every(isText) || !isRecord(env))
+    throw new CliError('INVALID_INPUT', `${path}: maintenance is no command with its environment`);
+  return {
+    command,
+    env: Object.fromEntries(Object.entries(env).filter((pair): pair is [string, string] => isText(pair[1]))),
   };
 }

@@ -246,7 +246,11 @@ function reactionTo(error: unknown): Reaction {
         return 'depose';
       case 'LOG_CORRUPT':
       case 'BAD_ENTRY':
-        return 'apart';
+      case 'USAGE':
+      case 'BAD_EXPORT':
+      case 'EXISTS':
+      case 'LEDGER_RUNS':
+        return 'apart'; // the last four are of chores, and never thrown here
     }
   }
   if (error instanceof PostgresError && error.code === 'COMMIT_UNKNOWN') return 'later';

@@ -10,6 +10,8 @@ export type Entry = {
   readonly ts: string;
   /** Last client-signed span of the subject, where the span insists on one. */
   readonly prev: string | undefined;
+  /** Of the key that signed it, as the span says. */
+  readonly kid?: string;
   readonly payload: Readonly<Record<string, unknown>>;
   readonly bytes: Uint8Array;
   /** BLAKE3 of the bytes, raw. */
@@ -28,7 +30,7 @@ const TEXT = new TextDecoder('utf-8', { fatal: true });
  */
 export function parseEntry(bytes: Uint8Array, tenant: string): Entry {
   const span = parseObject(bytes);
-  const { this: id, intent, subject, ts, prev, payload } = span;
+  const { this: id, intent, subject, ts, prev, payload, signature } = span;
   if (typeof id !== 'string' || !SPAN_ID.test(id)) throw badEntry('its id is no span id');
   if (typeof intent !== 'string' || !INTENT.test(intent)) throw badEntry('its intent is no intent');
   if (typeof subject !== 'string' || typeof ts !== 'string') throw badEntry('it has no subject or no time');
@@ -42,6 +44,7 @@ export function parseEntry(bytes: Uint8Array, tenant: string): Entry {
     subject,
     ts,
     prev,
+    ...(isRecord(signature) && typeof signature['kid'] === 'string' ? { kid: signature['kid'] } : {}),
     payload: isRecord(payload) ? payload : {},
     bytes,
     digest,

@@ -1,4 +1,4 @@
-import { formatBase64, type LocalSigner, signedMessage } from '@logline/canon-sign';
+import { formatBase64, type LocalSigner, parseHex, signedMessage } from '@logline/canon-sign';
 import { formatInstant, type Receipt } from '@logline/contracts';
 import {
   appendBatch,
@@ -9,6 +9,7 @@ import {
   signCheckpoint,
   type TiledEdge,
 } from '@logline/tlog';
+import { type CommitLink, linkCommit, type MarkedLink } from './commit-chain.ts';
 import type { LogGrowth, PlacedEntry } from './draft.ts';
 
 /** One log as its leader keeps it in memory: all that is needed to append to it. */
@@ -20,6 +21,8 @@ export type Log = {
   /** Log time of the last entry. */
   readonly timeMs: number;
   readonly tree: TiledEdge;
+  /** Of the last commit; undefined when there is none yet, or it is older than the chain. */
+  readonly link?: CommitLink | undefined;
 };
 
 /** One commit of one log: all that is stored, and all that its receipts and facts are made of. */
@@ -31,6 +34,7 @@ export type Seal = {
   readonly edge: Uint8Array;
   /** The signed checkpoint of `after`; every receipt of this commit proves to it. */
   readonly checkpoint: string;
+  readonly link: MarkedLink;
   readonly tiles: readonly FullTile[];
   readonly entries: readonly SealedEntry[];
 };
@@ -52,26 +56,38 @@ export function sealLog(before: Log, growth: LogGrowth, signer: LocalSigner): Se
   const leaves = growth.entries.map(({ entry }) => leafHash(entry.bytes));
   const { edge, root, proofs, tiles } = appendBatch(before.tree, leaves);
   const { origin } = before;
-  const ts = formatInstant(growth.timeMs);
+  const { timeMs } = growth;
+  const ts = formatInstant(timeMs);
+  const size = before.size + leaves.length;
+  const checkpoint = signCheckpoint({ origin, size: edge.size, root }, [{ name: origin, signer }]);
+  const entries = growth.entries.map((placed, at): SealedEntry => {
+    const { hash, this: id } = placed.entry;
+    const statement: Statement = { ts, hash, this: id, log: origin, index: placed.index };
+    return {
+      ...placed,
+      leaf: leaves[at] ?? NO_HASH,
+      statement,
+      signature: signer.sign(signedMessage('receipt', statement)),
+      proof: proofs[at] ?? [],
+    };
+  });
+  const trailers = entries.map(({ verdictOf, trace, signature }) => ({
+    timeMs,
+    verdictOf,
+    trace: parseHex(trace, 16),
+    signature,
+  }));
+  const link = linkCommit(before.link, { log: origin, size, checkpoint, trailers }, signer);
   return {
     before,
-    after: { ...before, size: before.size + leaves.length, timeMs: growth.timeMs, tree: edge },
+    after: { ...before, size, timeMs, tree: edge, link },
     isNew: growth.isNew,
     root,
     edge: formatEdge(edge),
-    checkpoint: signCheckpoint({ origin, size: edge.size, root }, [{ name: origin, signer }]),
+    checkpoint,
+    link,
     tiles,
-    entries: growth.entries.map((placed, at): SealedEntry => {
-      const { hash, this: id } = placed.entry;
-      const statement: Statement = { ts, hash, this: id, log: origin, index: placed.index };
-      return {
-        ...placed,
-        leaf: leaves[at] ?? NO_HASH,
-        statement,
-        signature: signer.sign(signedMessage('receipt', statement)),
-        proof: proofs[at] ?? [],
-      };
-    }),
+    entries,
   };
 }
 const NO_HASH = new Uint8Array(32); // unreachable: leaves, proofs and entries are of one length

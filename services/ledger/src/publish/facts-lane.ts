@@ -1,6 +1,7 @@
 import type { FactMessage, Log as Logger } from '@logline/jetstream';
 import { pause, untilAborted } from '../append/pause.ts';
 import { type Fact, type FactLog, toMessage } from './fact.ts';
+import { fillFacts, UNIT_FACTS } from './fill-facts.ts';
 
 /** Up to `size` the log is committed; `facts` are its newest entries, as far as they are still in memory. */
 export type Committed = { readonly log: FactLog; readonly size: number; readonly facts: readonly Fact[] };
@@ -18,8 +19,6 @@ export type FactsLaneParts = {
 /** How many facts may wait before intake stops. */
 const MOST_WAITING = 20_000;
 const MOST_WAITING_BYTES = 64 * 1024 * 1024;
-/** What goes out together. */
-const UNIT_FACTS = 500;
 const LONGEST_PAUSE_MS = 5_000;
 
 /**
@@ -137,7 +136,7 @@ export class FactsLane {
         // what is gathered comes before what is missing
         if (messages.length > 0) await this.#parts.publish(messages);
         messages = [];
-        await this.#fill(log, known, first, signal);
+        await fillFacts(this.#parts, log, known, first, { signal });
       }
       if (signal.aborted) return;
       for (const fact of facts) if (fact.index >= known) messages.push(toMessage(fact, log));
@@ -145,16 +144,6 @@ export class FactsLane {
     }
     if (messages.length > 0) await this.#parts.publish(messages);
     for (const [tenant, index] of next) this.#next.set(tenant, index);
-  }
-
-  /** Publishes what memory no longer holds, a page at a time. */
-  async #fill(log: FactLog, from: number, to: number, signal: AbortSignal): Promise<void> {
-    let next = from;
-    while (next < to && !signal.aborted) {
-      const page = await this.#parts.readFacts(log, next, Math.min(to, next + UNIT_FACTS));
-      await this.#parts.publish(page.map((fact) => toMessage(fact, log)));
-      next += page.length;
-    }
   }
 
   #forgetFirst(count: number): void {

@@ -1,4 +1,4 @@
-import type { Seal } from '../domain/seal.ts';
+import type { Log, SealedEntry } from '../domain/seal.ts';
 import type { Sql } from './append-connection.ts';
 import { concatenate, startsOf } from './concatenate.ts';
 import { toUuid } from './find-known.ts';
@@ -17,8 +17,13 @@ SELECT q.log_id, q.idx, q.verdict_of, q.ts_ms, q.this,
        WITH ORDINALITY AS q(log_id, idx, verdict_of, ts_ms, this, start, length, n)`,
 };
 
+export type EntriesOfCommit = {
+  readonly after: Pick<Log, 'logId' | 'timeMs'>;
+  readonly entries: readonly Omit<SealedEntry, 'statement' | 'proof'>[];
+};
+
 /** Every entry of a commit. A second one at an index, or of an id, is refused by the table's keys. */
-export async function insertEntries(sql: Sql, seals: readonly Seal[]): Promise<void> {
+export async function insertEntries(sql: Sql, seals: readonly EntriesOfCommit[]): Promise<void> {
   const entries = seals.flatMap(({ after, entries: sealed }) => sealed.map((entry) => ({ ...entry, after })));
   const bytes = entries.map(({ entry }) => entry.bytes);
   await sql.run(INSERT_ENTRIES, [

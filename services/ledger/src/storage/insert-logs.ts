@@ -1,4 +1,4 @@
-import type { Seal } from '../domain/seal.ts';
+import type { Log, Seal } from '../domain/seal.ts';
 import type { Sql } from './append-connection.ts';
 import { concatenate, startsOf } from './concatenate.ts';
 
@@ -13,8 +13,12 @@ SELECT q.log_id, q.tenant, $1, q.origin, q.size, q.ts_ms,
        WITH ORDINALITY AS q(log_id, tenant, origin, size, ts_ms, start, length, n)`,
 };
 
+export type LogOfCommit = Pick<Seal, 'isNew' | 'root' | 'edge'> & {
+  readonly after: Omit<Log, 'tree' | 'link'>;
+};
+
 /** Logs born in a commit, in their partition. Ids are given by the leader, not by a sequence. */
-export async function insertLogs(sql: Sql, partition: number, seals: readonly Seal[]): Promise<void> {
+export async function insertLogs(sql: Sql, partition: number, seals: readonly LogOfCommit[]): Promise<void> {
   const born = seals.filter(({ isNew }) => isNew);
   if (born.length === 0) return;
   const edges = born.map(({ edge }) => edge);

@@ -1,5 +1,5 @@
-import { tileHash } from '@logline/tlog';
-import type { Seal } from '../domain/seal.ts';
+import { type FullTile, tileHash } from '@logline/tlog';
+import type { Log } from '../domain/seal.ts';
 import type { Sql } from './append-connection.ts';
 import { concatenate } from './concatenate.ts';
 
@@ -14,7 +14,10 @@ SELECT q.log_id, q.level, q.n,
 };
 
 /** The tiles a commit has filled. Only full ones are stored, and only once: partial ones follow from entries and from the tiles below. */
-export async function insertTiles(sql: Sql, seals: readonly Seal[]): Promise<void> {
+export async function insertTiles(
+  sql: Sql,
+  seals: readonly { after: Pick<Log, 'logId'>; tiles: readonly FullTile[] }[],
+): Promise<void> {
   const tiles = seals.flatMap(({ after, tiles: full }) =>
     full.map((tile) => ({ ...tile, logId: after.logId })),
   );

@@ -10,7 +10,7 @@ import { readTiles } from './read-tiles.ts';
  * @throws LedgerError `LOG_CORRUPT` if that does not lead to the root of the last commit: appending would sign another history
  */
 export async function loadTree(sql: Sql, stored: StoredLog): Promise<Log> {
-  const { logId, tenant, origin, size, timeMs } = stored;
+  const { logId, tenant, origin, size, timeMs, link } = stored;
   const tiles = await readTiles(sql, logId, partialTiles(BigInt(size)));
   const tree = tiledEdgeOf(BigInt(size), (tile) => tiles.get(formatTilePath(tile)) ?? new Uint8Array(0));
   if (!isSame(rootOf(tree), stored.root) || !isSame(formatEdge(tree), stored.edge)) {
@@ -19,7 +19,7 @@ export async function loadTree(sql: Sql, stored: StoredLog): Promise<Log> {
       `the stored leaves of ${tenant} do not lead to its root at size ${size}`,
     );
   }
-  return { logId, tenant, origin, size, timeMs, tree };
+  return { logId, tenant, origin, size, timeMs, tree, link };
 }
 
 function isSame(one: Uint8Array, other: Uint8Array): boolean {

@@ -1,0 +1,79 @@
+import { type Command, Option } from 'commander';
+import { resolve } from 'node:path';
+import { addCommand, type ContextMaker, parseCount } from '../command.ts';
+import { type Context, needArg } from '../context.ts';
+import { Exit } from '../errors.ts';
+import { EXIT } from '../exit-codes.ts';
+import { runMaintenance } from '../ledger/maintenance.ts';
+
+const WHERE =
+  'Runs beside the database: by what npm start has written, or by the command in LOGLINE_LEDGER_COMMAND. Exit code 3 when something is wrong.';
+
+export function register(group: Command, makeContext: ContextMaker): void {
+  addCommand<{ readonly thorough?: boolean }>(group, makeContext, {
+    name: 'fsck',
+    summary:
+      'rebuild all that the ledger stores from its entries, and name the first wrong index of each log',
+    about: `It reads one moment of the database, so the ledger goes on. ${WHERE}`,
+    examples: ['logline ledger fsck', 'logline ledger fsck --tenant voulezvous --thorough --json'],
+    options: [new Option('--thorough', 'verify every signature, one by one')],
+    run: (context, { thorough }) => runChore(context, 'fsck', thorough ? ['--thorough'] : []),
+  });
+
+  addCommand<object>(group, makeContext, {
+    name: 'export',
+    args: '<folder>',
+    summary: 'write each log as a folder of files that verifies with no server',
+    about: `C2SP tlog-tiles, and beside it what import needs. Run again, it goes on where it ended. ${WHERE}`,
+    examples: ['logline ledger export ./backup', 'logline ledger export ./backup --tenant voulezvous --json'],
+    run: (context, _, [folder]) => runChore(context, 'export', [folderOf(context, folder)]),
+  });
+
+  addCommand<object>(group, makeContext, {
+    name: 'import',
+    args: '<folder>',
+    summary: 'restore exported logs into a database that has none of them',
+    about: `All or nothing, and only when all of it verifies. No ledger may run meanwhile. ${WHERE}`,
+    examples: ['logline ledger import ./backup', 'logline ledger import ./backup --tenant voulezvous --json'],
+    run: (context, _, [folder]) => runChore(context, 'import', [folderOf(context, folder)]),
+  });
+
+  addCommand<{ readonly from?: number }>(group, makeContext, {
+    name: 'republish',
+    summary: 'give the stream of facts again what it lacks',
+    about: `From behind the last fact that the stream holds, so nothing is published twice. A ledger that starts does the same by itself; none may run meanwhile. ${WHERE}`,
+    examples: ['logline ledger republish', 'logline ledger republish --tenant voulezvous --from 1000'],
+    options: [
+      new Option('--from <index>', 'leave out what is before it').argParser(
+        parseCount(0, Number.MAX_SAFE_INTEGER),
+      ),
+    ],
+    run: (context, { from }) =>
+      runChore(context, 'republish', from === undefined ? [] : ['--from', String(from)]),
+  });
+}
+
+/** It may run in another folder. */
+function folderOf({ io }: Context, folder: string | undefined): string {
+  return resolve(io.cwd, needArg(folder, '<folder>'));
+}
+
+async function runChore(context: Context, name: string, args: readonly string[]): Promise<void> {
+  const { out, options } = context;
+  const tenant = options.tenant === undefined ? [] : ['--tenant', options.tenant];
+  const { isGood, report } = await runMaintenance(context, [name, ...args, ...tenant]);
+  const { ok: _ok, faults, ...figures } = report;
+  const found = Array.isArray(faults) ? faults : [];
+  out.result(
+    report,
+    [
+      ...found.map(
+        ({ log, index, column, why }) => `${out.style.red('✗')} ${log} ${index}  ${column}: ${why}`,
+      ),
+      `${isGood ? out.style.green('ok') : out.style.red('not ok')} ${Object.entries(figures)
+        .map(([key, value]) => `${key.replaceAll('_', ' ')} ${String(value)}`)
+        .join(', ')}`,
+    ].join('\n'),
+  );
+  if (!isGood) throw new Exit(EXIT.negative);
+}

@@ -1,0 +1,90 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Person } from './home.ts';
+
+/** Stands where the ledger's maintenance stands: a process that says what it was asked, and answers as it is told. The real one is tested with the service. */
+const PROGRAM = `
+const [say, code, ...args] = process.argv.slice(2);
+process.stderr.write('fsck: 1 of 2 entries\\nthe last word\\n');
+if (say !== 'nothing') process.stdout.write(JSON.stringify({ ok: code === '0', args, marker: process.env.MARKER, ...JSON.parse(say) }));
+process.exitCode = Number(code);`;
+
+let person: Person;
+let program: string;
+beforeEach(async () => {
+  person = await Person.make();
+  program = person.path('maintain.mjs');
+  await writeFile(program, PROGRAM);
+});
+afterEach(() => person.remove());
+
+const by = (say: string, code: number) => ({
+  env: { LOGLINE_LEDGER_COMMAND: `${process.execPath} ${program} ${say} ${code}`, MARKER: 'mine' },
+});
+
+describe('logline ledger', () => {
+  it('starts the command that is configured, with its arguments and folders as seen from here', async () => {
+    expect(
+      await person.must(['ledger', 'fsck', '--thorough', '--tenant', 'acme'], by('{}', 0)),
+    ).toMatchObject({
+      args: ['fsck', '--thorough', '--tenant', 'acme'],
+      marker: 'mine',
+    });
+    expect(await person.must(['ledger', 'export', 'out'], by('{}', 0))).toMatchObject({
+      args: ['export', join(person.dir, 'out')],
+    });
+    expect(await person.must(['ledger', 'import', '/out'], by('{}', 0))).toMatchObject({
+      args: ['import', '/out'],
+    });
+    expect(await person.must(['ledger', 'republish', '--from', '7'], by('{}', 0))).toMatchObject({
+      args: ['republish', '--from', '7'],
+    });
+  });
+
+  it('finds the one of npm start', async () => {
+    const dev = person.path('.logline/dev');
+    await mkdir(dev, { recursive: true });
+    const maintenance = { command: [process.execPath, program, '{}', '0'], env: { MARKER: 'dev' } };
+    await writeFile(join(dev, 'env.json'), JSON.stringify({ processes: {}, maintenance }));
+    expect(await person.must(['ledger', 'fsck'])).toMatchObject({ args: ['fsck'], marker: 'dev' });
+    await writeFile(join(dev, 'env.json'), JSON.stringify({ processes: {}, maintenance: 'node' }));
+    expect(await person.run(['ledger', 'fsck', '--json'])).toMatchObject({
+      code: 5,
+      json: { code: 'INVALID_INPUT' },
+    });
+  });
+
+  it('names what is wrong, and gives the exit code of a no', async () => {
+    const faults = [{ log: 'acme', index: 4711, column: 'entry.leaf', why: 'not-that-of-the-bytes' }];
+    const answer = await person.run(['ledger', 'fsck'], by(JSON.stringify({ faults, entries: 9 }), 1));
+    expect(answer).toMatchObject({ code: 3 });
+    expect(answer.out).toContain('acme 4711  entry.leaf: not-that-of-the-bytes');
+    expect(answer.err).toContain('fsck: 1 of 2 entries');
+  });
+
+  it('says the last words of one that could not do its work', async () => {
+    expect(await person.run(['ledger', 'fsck', '--json'], by('nothing', 2))).toMatchObject({
+      code: 1,
+      json: { code: 'FAILED', detail: expect.stringContaining('the last word') },
+    });
+    expect(await person.run(['ledger', 'fsck', '--json'], by('nothing', 0))).toMatchObject({ code: 5 });
+    expect(
+      await person.run(['ledger', 'fsck', '--json'], { env: { LOGLINE_LEDGER_COMMAND: '/nowhere/at-all' } }),
+    ).toMatchObject({
+      code: 1,
+      json: { code: 'FAILED', fix: expect.stringContaining('LOGLINE_LEDGER_COMMAND') },
+    });
+  });
+
+  it('says how it is configured when nothing is, and what is missing', async () => {
+    expect(await person.run(['ledger', 'fsck', '--json'])).toMatchObject({
+      code: 2,
+      json: { code: 'USAGE', fix: expect.stringContaining('LOGLINE_LEDGER_COMMAND') },
+    });
+    expect(await person.run(['ledger', 'export', '--json'], by('{}', 0))).toMatchObject({ code: 2 });
+    expect(await person.run(['ledger', 'republish', '--from', 'x', '--json'], by('{}', 0))).toMatchObject({
+      code: 2,
+    });
+  });
+});
