@@ -1,106 +1,72 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { formatHex, parseHex, signerFromSeed, signObjectSync, type LocalSigner } from '@logline/canon-sign';
-import type { Manifest } from '@logline/contracts';
-import { LogLineSDK, type SignedSpan } from '@logline/sdk';
-import { parseVkey, verifyReceipt } from '@logline/tlog';
-import { unlockWallet } from '@logline/wallet';
+import { cpuPerSpan, readCpuTimes } from './load/cpu.ts';
+import { driveInFlight, drivePaced, percentile } from './load/drive.ts';
+import { prepareRequests } from './load/signed-requests.ts';
+import { bearBenchTenant, type BenchTenant } from './load/tenant.ts';
 
 const IN_FLIGHT = 64;
-/** The load generator verifies one receipt in a hundred; it runs on the same machine. */
-const VERIFY_EVERY = 100;
-const SPANS_AHEAD = 8000;
+const BATCH_SPANS = 100;
+const BATCHES_IN_FLIGHT = 8;
+const PACED_PER_S = 300;
 
 export type AppendFigures = {
   readonly receipts_per_s: number;
   readonly append_p50_ms: number;
   readonly append_p99_ms: number;
   readonly receipts_checked: number;
+  readonly batch_spans_per_s: number;
+  readonly latency_p50_ms: number;
+  readonly latency_p99_ms: number;
+  readonly cpu_us_per_span: Readonly<Record<string, number>>;
 };
 
+type AppendOptions = { readonly seconds: number; readonly say: (line: string) => void };
+
 /**
- * Receipts a second over HTTP, one span a request, 64 in flight; request signature and span signature both checked. Spans are signed beforehand; each
- * request is signed as it goes, as any client must. Each span applies a manifest to a container of its own, so none waits for another; with it commits
- * the gate's signed verdict: two entries a receipt.
+ * Receipts over HTTP, by requests made and signed beforehand; request signature and span signature are both checked by the system, and by the load
+ * generator one receipt in a hundred. Every span applies a manifest, so with it commits the gate's signed verdict: two entries a receipt.
  */
-export async function measureAppend(home: string, seconds: number): Promise<AppendFigures> {
-  const env = JSON.parse(await readFile(join(home, '.logline', 'dev', 'env.json'), 'utf8'));
-  const wallet = unlockWallet(
-    await readFile(env.walletFile),
-    (await readFile(env.passphraseFile, 'utf8')).trimEnd(),
+export async function measureAppend(home: string, { seconds, say }: AppendOptions): Promise<AppendFigures> {
+  const tenant = await bearBenchTenant(home, `bench-${Date.now().toString(36)}`);
+  await warmUp(tenant, say);
+
+  say('one span a request …');
+  const singles = prepareRequests(tenant, seconds * 3_500, 1);
+  const before = await readCpuTimes(home);
+  const one = await driveInFlight(tenant, singles, { inFlight: IN_FLIGHT, seconds });
+  const cpu = cpuPerSpan(before, await readCpuTimes(home), one.spans);
+  say(
+    `${perSecond(one)} receipts/s, one span a request, ${IN_FLIGHT} in flight; p50 ${percentile(one, 0.5)} ms, p99 ${percentile(one, 0.99)} ms`,
   );
-  const [key] = wallet.keys;
-  if (key === undefined) throw new Error('the wallet has no key');
-  const signer = signerFromSeed(key.kid, parseHex(key.seed, 32));
-  const vkeys = [parseVkey(env.logKey)];
-  let checked = 0;
-  let received = 0;
-  const sdk = new LogLineSDK({
-    baseUrl: env.baseUrl,
-    apiKey: env.apiKey,
-    tenant: env.tenant,
-    signer,
-    onReceipt: (receipt, spanBytes) => {
-      received += 1;
-      if (received % VERIFY_EVERY !== 0) return;
-      verifyReceipt({ receipt, spanBytes, vkeys });
-      checked += 1;
-    },
-  });
-  const manifest = signedManifest(env.tenant, signer, String(env.apiKey).split('_')[1] ?? '');
-  const spans = await Promise.all(
-    Array.from({ length: SPANS_AHEAD }, (_, i) =>
-      sdk.sign({
-        intent: 'minicontainer.apply',
-        subject: `urn:minicontainer:${env.tenant}/bench-${i}`,
-        payload: { manifest },
-      }),
-    ),
+
+  say(`${BATCH_SPANS} spans a request …`);
+  const batches = prepareRequests(tenant, Math.ceil((seconds * 10_000) / BATCH_SPANS), BATCH_SPANS);
+  const many = await driveInFlight(tenant, batches, { inFlight: BATCHES_IN_FLIGHT, seconds });
+  say(`${perSecond(many)} spans/s, ${BATCH_SPANS} a request, ${BATCHES_IN_FLIGHT} requests in flight`);
+
+  const paced = prepareRequests(tenant, PACED_PER_S * seconds, 1);
+  const steady = await drivePaced(tenant, paced, { perSecond: PACED_PER_S, connections: IN_FLIGHT });
+  say(
+    `at ${PACED_PER_S} requests/s: p50 ${percentile(steady, 0.5)} ms, p99 ${percentile(steady, 0.99)} ms`,
   );
-  const latencies: number[] = [];
-  const start = performance.now();
-  const endsAt = start + seconds * 1000;
-  await Promise.all(Array.from({ length: IN_FLIGHT }, () => send(sdk, spans, latencies, endsAt)));
-  const elapsedS = (performance.now() - start) / 1000;
-  const sorted = latencies.toSorted((a, b) => a - b);
   return {
-    receipts_per_s: Math.round(latencies.length / elapsedS),
-    append_p50_ms: percentile(sorted, 0.5),
-    append_p99_ms: percentile(sorted, 0.99),
-    receipts_checked: checked,
+    receipts_per_s: perSecond(one),
+    append_p50_ms: percentile(one, 0.5),
+    append_p99_ms: percentile(one, 0.99),
+    receipts_checked: one.verified + many.verified + steady.verified,
+    batch_spans_per_s: perSecond(many),
+    latency_p50_ms: percentile(steady, 0.5),
+    latency_p99_ms: percentile(steady, 0.99),
+    cpu_us_per_span: cpu,
   };
 }
 
-/** A manifest that any container may have; signed once, as the same release is that many containers take. */
-function signedManifest(tenant: string, signer: LocalSigner, tokenId: string): Manifest {
-  const unsigned = {
-    type: 'll.minicontainer.v1' as const,
-    version: '1.0.0',
-    owner: { tenant },
-    slots: {
-      signing: [{ kid: signer.kid, pub: formatHex(signer.publicKey), status: 'active' as const }],
-      api: [{ token_id: tokenId, scopes: ['*'], status: 'active' as const }],
-    },
-    deploy: { engine: 'container' as const, image: 'localhost/none:1', targets: [{ provider: 'docker' }] },
-    ts: new Date().toISOString(),
-  };
-  return signObjectSync('manifest', unsigned, signer);
+/** Every process has compiled what it will run, before anything is counted. */
+async function warmUp(tenant: BenchTenant, say: (line: string) => void): Promise<void> {
+  say('warming up …');
+  const requests = prepareRequests(tenant, 6_000, 1);
+  await driveInFlight(tenant, requests, { inFlight: IN_FLIGHT, seconds: 6 });
 }
 
-async function send(
-  sdk: LogLineSDK,
-  spans: SignedSpan[],
-  latencies: number[],
-  endsAt: number,
-): Promise<void> {
-  for (let span = spans.pop(); span !== undefined && performance.now() < endsAt; span = spans.pop()) {
-    const sentAt = performance.now();
-    const [ack] = await sdk.appendSigned([span]);
-    if (ack?.status !== 'ok') throw new Error(`refused: ${JSON.stringify(ack)}`);
-    latencies.push(performance.now() - sentAt);
-  }
-}
-
-function percentile(sorted: readonly number[], share: number): number {
-  return Math.round((sorted[Math.floor(sorted.length * share)] ?? Number.NaN) * 10) / 10;
+function perSecond({ spans, elapsedS }: { readonly spans: number; readonly elapsedS: number }): number {
+  return Math.round(spans / elapsedS);
 }
