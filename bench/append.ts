@@ -45,9 +45,7 @@ export async function measureAppend(home: string, { seconds, say }: AppendOption
 
   const paced = prepareRequests(tenant, PACED_PER_S * seconds, 1);
   const steady = await drivePaced(tenant, paced, { perSecond: PACED_PER_S, connections: IN_FLIGHT });
-  say(
-    `at ${PACED_PER_S} requests/s: p50 ${percentile(steady, 0.5)} ms, p99 ${percentile(steady, 0.99)} ms`,
-  );
+  say(`at ${PACED_PER_S} requests/s: p50 ${percentile(steady, 0.5)} ms, p99 ${percentile(steady, 0.99)} ms`);
   return {
     receipts_per_s: perSecond(one),
     append_p50_ms: percentile(one, 0.5),

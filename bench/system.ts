@@ -3,7 +3,7 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { measureAppend } from './append.ts';
+import { measureAppend, type AppendFigures } from './append.ts';
 
 /** What `npm start` and `npm run stop` run, so that looking for what to install and compile is part of the figure. */
 const START = fileURLToPath(new URL('../tools/start.mjs', import.meta.url));
@@ -11,8 +11,10 @@ const STOP = fileURLToPath(new URL('../tools/stop.mjs', import.meta.url));
 
 type SystemOptions = { readonly isQuick: boolean; readonly say: (line: string) => void };
 
+export type SystemFigures = AppendFigures & { readonly start_first_s: number; readonly start_warm_s: number };
+
 /** Figures of the whole system as `npm start` runs it, in a folder of its own. */
-export async function measureSystem({ isQuick, say }: SystemOptions): Promise<Record<string, number>> {
+export async function measureSystem({ isQuick, say }: SystemOptions): Promise<SystemFigures> {
   const home = await mkdtemp(join(tmpdir(), 'logline-bench-'));
   await chmod(home, 0o755);
   try {
@@ -27,10 +29,7 @@ export async function measureSystem({ isQuick, say }: SystemOptions): Promise<Re
     }
     const startWarmS = warm.toSorted((a, b) => a - b)[Math.floor(warm.length / 2)] ?? Number.NaN;
     say(`warm start: ${startWarmS.toFixed(2)} s`);
-    const load = await measureAppend(home, isQuick ? 5 : 20);
-    say(
-      `${load.receipts_per_s} receipts/s, one span a request, 64 in flight; p50 ${load.append_p50_ms} ms, p99 ${load.append_p99_ms} ms`,
-    );
+    const load = await measureAppend(home, { seconds: isQuick ? 5 : 20, say });
     return { start_first_s: round(cold), start_warm_s: round(startWarmS), ...load };
   } finally {
     await runScript(home, [STOP]);

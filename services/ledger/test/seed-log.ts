@@ -6,7 +6,7 @@ import { type AppendBench, benchEnvelope, type BenchSpan } from './append-bench.
 
 export type SeedOptions = {
   readonly tenant: string;
-  /** With the birth. */
+  /** With the birth, of a log that is made. */
   readonly entries: number;
   /** Subjects to spread them over. */
   readonly subjects?: number;
@@ -31,7 +31,15 @@ export async function seedLog(
       'operator',
     ),
   );
-  let next = 1;
+  await growLog(bench, { tenant, entries: entries - 1, subjects, perEnvelope });
+}
+
+/** As many entries more, of a log that is there. */
+export async function growLog(
+  bench: AppendBench,
+  { tenant, entries, subjects = 1_000, perEnvelope = MAX_ENVELOPE_SPANS }: SeedOptions,
+): Promise<void> {
+  let next = 0;
   await Promise.all(
     Array.from({ length: IN_FLIGHT }, async () => {
       while (next < entries) {
@@ -47,7 +55,7 @@ export async function seedLog(
 }
 
 /** Canonical bytes of about 600, as a small deploy span has. */
-function seedSpan(tenant: string, nth: number, subjects: number): BenchSpan {
+export function seedSpan(tenant: string, nth: number, subjects: number): BenchSpan {
   const subject = `urn:minicontainer:${tenant}/web-${nth % subjects}`;
   const random = randomBytes(74);
   const text = `{"did":{"action":"append","actor":"root"},"entity_type":"function","intent":"deploy.stop","payload":{"note":"${'x'.repeat(160)}","target":{"provider":"docker"}},"schema_version":"1.1.0","signature":{"alg":"ed25519-blake3","kid":"root","sig":"${formatBase64(random.subarray(0, 64))}"},"subject":"${subject}","this":"${spanIdFromRandom(Date.now(), random.subarray(64))}","ts":"2026-11-24T12:00:00Z"}`;
