@@ -1,4 +1,4 @@
-import { CONSUMERS, FIRST_PARTITION, GATE_BUCKET, STREAMS } from './streams.ts';
+import { ANCHOR_BUCKET, CONSUMERS, FIRST_PARTITION, GATE_BUCKET, STREAMS } from './streams.ts';
 import {
   acceptPartition,
   ALL_STORED_FACTS,
@@ -105,6 +105,8 @@ export function permissionsOf(user: NatsUser): NatsPermissions {
             ANY_INBOX,
             `$JS.API.STREAM.MSG.GET.${STREAMS.facts}`,
             `$JS.API.STREAM.INFO.${STREAMS.facts}`,
+            SUBJECT_PATTERNS.anchors,
+            `$JS.API.STREAM.MSG.GET.KV_${ANCHOR_BUCKET}`,
             ...consume(STREAMS.accept, CONSUMERS.ledger(FIRST_PARTITION), {
               filter: acceptPartition(FIRST_PARTITION),
             }),

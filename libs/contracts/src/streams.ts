@@ -28,5 +28,8 @@ export const CONSUMERS = {
 /** KV bucket of the gate's knowledge snapshots; rebuildable from the log. */
 export const GATE_BUCKET = 'gate_knowledge';
 
+/** KV bucket of the ledger's anchors, one a partition: what a database that was put back has to be held against. Not rebuildable. */
+export const ANCHOR_BUCKET = 'ledger_anchors';
+
 /** The one partition of today. Tenants are assigned to partitions by the ledger and stored, never hashed again. */
 export const FIRST_PARTITION = 0;

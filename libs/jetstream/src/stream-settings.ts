@@ -1,6 +1,7 @@
 import {
   acceptPartition,
   ALL_STORED_FACTS,
+  ANCHOR_BUCKET,
   CONSUMERS,
   FIRST_PARTITION,
   GATE_BUCKET,
@@ -39,7 +40,7 @@ const queue = (name: string, subjects: readonly string[], replicas: number): Str
   num_replicas: replicas,
 });
 
-/** Every stream, and the bucket of the gate. `replicas`: 1 on one machine, 3 in production. */
+/** Every stream, and the buckets of the gate and of the ledger. `replicas`: 1 on one machine, 3 in production. */
 export function streamConfigs(replicas: number): readonly StreamConfig[] {
   return [
     // its own stream for each kind of sender: a flood of clients must not starve what already happened
@@ -103,6 +104,21 @@ export function streamConfigs(replicas: number): readonly StreamConfig[] {
       allow_rollup_hdrs: true,
       deny_delete: true,
       allow_direct: true,
+      max_age: 0,
+      num_replicas: replicas,
+    },
+    {
+      name: `KV_${ANCHOR_BUCKET}`,
+      subjects: [SUBJECT_PATTERNS.anchors],
+      storage: 'file',
+      retention: 'limits',
+      discard: 'new',
+      // the anchor before it, for whoever has to find out what happened
+      max_msgs_per_subject: 2,
+      deny_delete: true,
+      deny_purge: true,
+      // never allow_direct: a follower's answer may be stale
+      allow_direct: false,
       max_age: 0,
       num_replicas: replicas,
     },

@@ -52,7 +52,7 @@ export class LedgerModule {
               metrics: appendMetrics(metrics),
               log,
             });
-            const { append, lane, leadership } = partition;
+            const { append, anchor, lane, leadership } = partition;
             metrics.gauge('ledger_leading', '1 while this process leads the partition', () =>
               leadership.epoch === undefined ? 0 : 1,
             );
@@ -62,10 +62,22 @@ export class LedgerModule {
               'facts committed and not yet published',
               () => lane.backlog,
             );
+            metrics.gauge(
+              'ledger_anchor_position',
+              'the commit the anchor stands at; NaN while that is in doubt',
+              () => anchor.position ?? Number.NaN,
+            );
+            metrics.gauge('ledger_refusing', '1 while the anchor keeps this leader from signing', () =>
+              append.refusal === undefined ? 0 : 1,
+            );
             readiness.state('partition 0', () =>
               leadership.epoch === undefined ? 'standby' : `leader of epoch ${leadership.epoch}`,
             );
             readiness.add('nats', () => !nc.isClosed() || 'the connection is closed');
+            readiness.add('anchor', () => {
+              const { refusal } = append;
+              return refusal === undefined || `${refusal.code}: ${refusal.message}`;
+            });
             readiness.add('facts', () => lane.isFlowing() || `${lane.backlog} facts wait for the stream`);
             return partition;
           },

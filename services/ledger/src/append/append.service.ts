@@ -1,10 +1,12 @@
 import type { AcceptEnvelope, AckReply, Envelope, SubmitRequest } from '@logline/contracts';
-import type { Log as Logger } from '@logline/jetstream';
+import { JetStreamError, type Log as Logger } from '@logline/jetstream';
 import { POSTGRES_FAULTS, PostgresError } from '@logline/postgres';
+import type { AnchorKeeper } from '../anchor/anchor-keeper.ts';
 import { toFailureAck } from '../domain/ack.ts';
 import { type BatchRequest, toRequests } from '../domain/batch.ts';
 import { toRecheck } from '../domain/recheck.ts';
 import { LedgerError } from '../errors.ts';
+import type { Tip } from '../domain/anchor.ts';
 import { toFacts } from '../publish/fact.ts';
 import type { FactsLane } from '../publish/facts-lane.ts';
 import { loadLogs } from '../storage/load-logs.ts';
@@ -14,8 +16,9 @@ import { pause } from './pause.ts';
 import { type Answer, takeTurn, type TurnContext, type TurnResult } from './turn.ts';
 import { type Waiting, WaitingRoom } from './waiting-room.ts';
 
-export type AppendParts = Omit<TurnContext, 'lease'> & {
+export type AppendParts = Omit<TurnContext, 'lease' | 'tip'> & {
   readonly leaseName: string;
+  readonly anchor: AnchorKeeper;
   readonly lane: FactsLane;
   /** Core NATS: a lost ack loses nothing. */
   readonly answer: (reply: string, trace: string, acks: AckReply['acks']) => void;
@@ -28,6 +31,8 @@ export type AppendParts = Omit<TurnContext, 'lease'> & {
 };
 
 const LONGEST_PAUSE_MS = 2_000;
+/** How long a partition that refuses to sign waits before it looks at the anchor again; who asks meanwhile is answered after it. */
+const REFUSAL_PAUSE_MS = 1_000;
 
 /**
  * The append loop of one partition: everything that waits in one turn, then the next turn (group commit without a timer). One turn at a time;
@@ -39,6 +44,9 @@ export class AppendService {
   readonly #waiting = new WaitingRoom();
   #leading: { readonly epoch: number; readonly stopping: AbortController } | undefined;
   #running: Promise<void> = Promise.resolve();
+  /** Tenants of turns that may have been committed without anchor, facts and replies; undefined while nothing is in doubt. */
+  #inDoubt: Set<string> | undefined;
+  #refusal: LedgerError | undefined;
 
   constructor(parts: AppendParts) {
     this.#parts = parts;
@@ -48,6 +56,11 @@ export class AppendService {
   /** Envelopes that wait for a turn. */
   get waiting(): number {
     return this.#waiting.size;
+  }
+
+  /** Why nothing is signed: the anchor says that this is not the database whose commits were acknowledged. */
+  get refusal(): LedgerError | undefined {
+    return this.#refusal;
   }
 
   /**
@@ -75,6 +88,9 @@ export class AppendService {
   lead(epoch: number): void {
     const stopping = new AbortController();
     this.#memory.forget();
+    // before the first signature of an epoch the anchor is read, whether anybody asks for one or not
+    this.#parts.anchor.doubt();
+    this.#inDoubt = new Set();
     this.#leading = { epoch, stopping };
     this.#running = this.#run(epoch, stopping.signal);
   }
@@ -87,11 +103,12 @@ export class AppendService {
     await this.#running;
     this.#waiting.empty(notLeading()); // what came in between deposal and now
     this.#parts.connection.close();
+    this.#refusal = undefined;
   }
 
   async #run(epoch: number, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      await this.#waiting.filled(signal);
+      if (this.#inDoubt === undefined) await this.#waiting.filled(signal);
       await this.#parts.lane.room(signal);
       if (!signal.aborted) await this.#settle(this.#waiting.takeTurn(), epoch, signal);
     }
@@ -100,16 +117,17 @@ export class AppendService {
 
   /** Until each of them is answered, or this process stops leading. */
   async #settle(turn: readonly Waiting[], epoch: number, signal: AbortSignal): Promise<void> {
-    let isDoubtful = false;
     for (let attempt = 1; !signal.aborted; attempt++) {
       try {
-        if (isDoubtful) await this.#republish(turn);
-        isDoubtful = false;
+        const tip = await this.#stand(epoch);
+        if (turn.length === 0) return;
         const requests = turn.flatMap((waiting) => waiting.requests);
         const result = await takeTurn(requests, {
           ...this.#parts,
+          tip,
           lease: { name: this.#parts.leaseName, epoch },
         });
+        await this.#anchor(turn, result, epoch);
         this.#publish(result);
         this.#answer(turn, result);
         this.#parts.metrics.turn(result);
@@ -118,18 +136,22 @@ export class AppendService {
         this.#parts.metrics.failed(error);
         this.#memory.forget();
         const reaction = reactionTo(error);
-        if (reaction !== 'again')
+        if (reaction !== 'again' && reaction !== 'refuse')
           this.#parts.log.warn({ err: error, attempt, envelopes: turn.length, reaction }, 'a turn failed');
         switch (reaction) {
           case 'again':
             break;
           case 'later':
-            isDoubtful ||= error instanceof PostgresError && error.code === 'COMMIT_UNKNOWN';
+            if (error instanceof PostgresError && error.code === 'COMMIT_UNKNOWN') this.#doubt(turn);
+            if (error instanceof LedgerError) this.#parts.anchor.doubt(); // somebody else has committed
             this.#parts.connection.close();
             this.#answerLate(turn);
-            if (turn.every(({ requests }) => requests.length === 0)) return finish(turn);
+            if (turn.length > 0 && turn.every(({ requests }) => requests.length === 0)) return finish(turn);
             await pause(Math.min(LONGEST_PAUSE_MS, 50 * 2 ** Math.min(attempt, 10)), signal);
+            if (turn.length === 0 && this.#waiting.size > 0) return;
             break;
+          case 'refuse':
+            return await this.#refuse(turn, error, signal);
           case 'apart':
             return await this.#takeApart(turn, error, epoch, signal);
           case 'fail':
@@ -159,18 +181,57 @@ export class AppendService {
     fail(turn, error);
   }
 
+  /**
+   * Where the partition stands, the anchor beside it. Behind it nothing is in doubt any more: what a turn may have committed is anchored, and
+   * goes out with the facts.
+   */
+  async #stand(epoch: number): Promise<Tip> {
+    const { anchor, connection, partition, lane } = this.#parts;
+    const tip = await anchor.stand(connection, epoch);
+    if (this.#refusal !== undefined) this.#parts.log.info({ partition }, 'the anchor stands: signing again');
+    this.#refusal = undefined;
+    if (this.#inDoubt === undefined) return tip;
+    for (const log of await loadLogs(connection, partition, [...this.#inDoubt]))
+      lane.push({ log, size: log.size, facts: [] });
+    this.#inDoubt = undefined;
+    return tip;
+  }
+
+  #doubt(turn: readonly Waiting[]): void {
+    this.#parts.anchor.doubt();
+    this.#inDoubt ??= new Set();
+    for (const { requests } of turn) for (const { tenant } of requests) this.#inDoubt.add(tenant);
+  }
+
+  /** Between COMMIT and everything that tells of it. Failing leaves the turn in doubt: taken again, it is found as a retry. */
+  async #anchor(turn: readonly Waiting[], { tip }: TurnResult, epoch: number): Promise<void> {
+    if (tip === undefined) return;
+    const startMs = performance.now();
+    try {
+      await this.#parts.anchor.follow(tip, epoch);
+      this.#parts.metrics.anchored(performance.now() - startMs);
+    } catch (error) {
+      this.#doubt(turn);
+      throw error;
+    }
+  }
+
+  /** Nothing is signed. Who waits hears that the outcome is unknown, and all else of this process goes on. */
+  async #refuse(turn: readonly Waiting[], error: unknown, signal: AbortSignal): Promise<void> {
+    const { log, partition, connection } = this.#parts;
+    if (error instanceof LedgerError && this.#refusal?.message !== error.message)
+      log.error({ err: error, partition }, 'refusing to sign; `logline log adopt` is the only way on');
+    this.#refusal = error instanceof LedgerError ? error : undefined;
+    for (const { requests } of turn)
+      for (const request of requests) this.#answerAll(request, '503_UNAVAILABLE');
+    finish(turn);
+    connection.close();
+    await pause(REFUSAL_PAUSE_MS, signal);
+  }
+
   #publish({ seals }: TurnResult): void {
     for (const seal of seals)
       this.#parts.lane.push({ log: seal.after, size: seal.after.size, facts: toFacts(seal) });
-  }
-
-  /** After a COMMIT with an unknown outcome: what it may have committed goes out as well. */
-  async #republish(turn: readonly Waiting[]): Promise<void> {
-    const { connection, partition, lane } = this.#parts;
-    await connection.open();
-    const tenants = new Set(turn.flatMap(({ requests }) => requests.map(({ tenant }) => tenant)));
-    for (const log of await loadLogs(connection, partition, [...tenants]))
-      lane.push({ log, size: log.size, facts: [] });
   }
 
   #answer(turn: readonly Waiting[], { answers }: TurnResult): void {
@@ -232,7 +293,7 @@ export class AppendService {
   }
 }
 
-type Reaction = 'again' | 'later' | 'apart' | 'depose' | 'fail';
+type Reaction = 'again' | 'later' | 'refuse' | 'apart' | 'depose' | 'fail';
 
 function reactionTo(error: unknown): Reaction {
   if (error instanceof LedgerError) {
@@ -244,11 +305,15 @@ function reactionTo(error: unknown): Reaction {
       case 'LEASE_LOST':
       case 'NOT_LEADING':
         return 'depose';
+      case 'BEHIND_ANCHOR':
+      case 'ANCHOR_MISSING':
+        return 'refuse';
       case 'LOG_CORRUPT':
       case 'BAD_ENTRY':
         return 'apart';
     }
   }
+  if (error instanceof JetStreamError) return 'later'; // of the anchor, whatever it is: nothing is answered before it stands
   if (error instanceof PostgresError && error.code === 'COMMIT_UNKNOWN') return 'later';
   const fault = error instanceof PostgresError ? POSTGRES_FAULTS[error.code] : 'rejected';
   return fault === 'retryable' ? 'later' : fault === 'fatal' ? 'fail' : 'apart';

@@ -13,6 +13,8 @@ import type { JetStreamStrategy } from '@logline/jetstream/nest';
 import { Leadership, type Pool } from '@logline/postgres';
 import { formatVkey } from '@logline/tlog';
 import type { NatsConnection } from '@nats-io/nats-core';
+import { AnchorKeeper } from '../anchor/anchor-keeper.ts';
+import { anchorStore } from '../anchor/anchor.store.ts';
 import type { AppendMetrics } from '../append/append-metrics.ts';
 import { AppendService } from '../append/append.service.ts';
 import { Memory } from '../append/memory.ts';
@@ -40,6 +42,7 @@ export type PartitionParts = {
 
 export type Partition = {
   readonly append: AppendService;
+  readonly anchor: AnchorKeeper;
   readonly lane: FactsLane;
   readonly leadership: Leadership;
 };
@@ -65,9 +68,16 @@ export function assemblePartition(parts: PartitionParts): Partition {
       (await readFacts(sql, logId, from, to)).map((stored) => fromStored(stored, tenant)),
     log,
   });
+  const anchor = new AnchorKeeper({
+    partition,
+    leaseName: consumer,
+    store: anchorStore(nc),
+    clock: Date.now,
+  });
   const append = new AppendService({
     partition,
     leaseName: consumer,
+    anchor,
     connection: new AppendConnection(postgresUrl),
     memory: new Memory(),
     signer,
@@ -114,5 +124,5 @@ export function assemblePartition(parts: PartitionParts): Partition {
     },
     log,
   });
-  return { append, lane, leadership };
+  return { append, anchor, lane, leadership };
 }
