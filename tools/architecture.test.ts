@@ -215,7 +215,7 @@ describe('doors', () => {
 
   it('the environment is read in configuration only', () => {
     const allowed =
-      /(^apps\/(cli|local)\/|\/config\.ts$|\/(io|boot|read-config|migrate|orm|service-config|shared-file)\.ts$|^libs\/(engines|testing|service)\/)/;
+      /(^apps\/(cli|local)\/|\/config\.ts$|\/(io|boot|read-config|migrate|maintain|orm|service-config|shared-file)\.ts$|^libs\/(engines|testing|service)\/)/;
     const wrong = packages.flatMap(({ files }) =>
       files
         .filter(

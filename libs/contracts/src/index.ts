@@ -106,6 +106,7 @@ export {
   GrantRevoked,
   KeyAdd,
   KeyRevoke,
+  LogAdopted,
   MinicontainerApplied,
   MinicontainerApply,
   ProofSubmit,

@@ -119,7 +119,7 @@ export async function openAppendBench({
 /** Without a broker there is nowhere to put it. */
 function inMemory(): AnchorStore {
   let sequence = 0;
-  return { read: async () => undefined, set: async () => ++sequence };
+  return { read: async () => ({ anchor: undefined, sequence }), set: async () => ++sequence };
 }
 
 export type BenchSpan = {

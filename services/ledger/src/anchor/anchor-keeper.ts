@@ -51,20 +51,20 @@ export class AnchorKeeper {
     for (let attempt = 1; ; attempt++) {
       await connection.open();
       // the database last: a commit of an epoch before, which the lease has ended, is in it
-      const stored = await store.read(partition);
+      const { anchor, sequence } = await store.read(partition);
       const { tip, isEmpty, epoch: current } = await loadTip(connection, partition, leaseName);
       if (current !== epoch) throw new LedgerError('LEASE_LOST', `epoch ${epoch} of ${leaseName} is over`);
       const hasSet = this.#epochSet === epoch;
-      const decision = decideAnchor({ tip, isEmpty, epoch, hasSet }, stored?.anchor);
+      const decision = decideAnchor({ tip, isEmpty, epoch, hasSet }, anchor);
       switch (decision.kind) {
         case 'refuse':
           throw new LedgerError(decision.code, `the anchor of partition ${partition}: ${decision.why}`);
         case 'stands':
-          this.#set = { tip, epoch, sequence: stored?.sequence ?? 0 };
+          this.#set = { tip, epoch, sequence: sequence };
           return tip;
         case 'set':
           try {
-            await this.#setTo(tip, epoch, stored?.sequence ?? 0);
+            await this.#setTo(tip, epoch, sequence);
             return tip;
           } catch (error) {
             const isLost = error instanceof JetStreamError && error.code === 'CONFLICT';

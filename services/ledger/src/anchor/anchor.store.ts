@@ -3,8 +3,8 @@ import { callApi, JetStreamError, Publisher } from '@logline/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { type Anchor, formatAnchor, parseAnchor } from '../domain/anchor.ts';
 
-/** An anchor with its place in the bucket's stream: what the next one is compared to. */
-export type StoredAnchor = { readonly anchor: Anchor; readonly sequence: number };
+/** An anchor with its place in the bucket's stream, which the next one is compared to; 0 where nothing lies, undefined for what is none. */
+export type StoredAnchor = { readonly anchor: Anchor | undefined; readonly sequence: number };
 
 const NO_MESSAGE_FOUND = 10037;
 const EXPECTED = 'Nats-Expected-Last-Subject-Sequence';
@@ -13,8 +13,8 @@ const TIMEOUT_MS = 2_000;
 
 /** Where anchors are: read from the stream's leader, never stale, and set by compare-and-set alone. */
 export interface AnchorStore {
-  /** Undefined for none. @throws JetStreamError; LedgerError `ANCHOR_MISSING` for something else in its place */
-  read(partition: number): Promise<StoredAnchor | undefined>;
+  /** @throws JetStreamError */
+  read(partition: number): Promise<StoredAnchor>;
   /**
    * Its sequence, when the last one was at `expected` (0: there was none). After UNAVAILABLE it may be set or not.
    * @throws JetStreamError `CONFLICT` when the last one is another
@@ -28,7 +28,7 @@ export function anchorStore(nc: NatsConnection): AnchorStore {
   return {
     read: async (partition) => {
       const message = await lastOf(nc, anchorOf(partition));
-      if (message === undefined) return undefined;
+      if (message === undefined) return { anchor: undefined, sequence: 0 };
       const { seq, data } = Object(message) as { seq?: unknown; data?: unknown }; // checked below
       if (typeof seq !== 'number') throw new JetStreamError('BAD_ANSWER', 'an anchor without its sequence');
       const bytes = Buffer.from(typeof data === 'string' ? data : '', 'base64');

@@ -1,5 +1,4 @@
 import { blake3Digest, CanonError, formatHex, parseHex, parseStrict, utf8 } from '@logline/canon-sign';
-import { LedgerError } from '../errors.ts';
 
 /**
  * How far a partition has come: its commits so far, and a hash chain over the checkpoints they signed. Two databases with the same chain hold the
@@ -100,8 +99,8 @@ export function formatAnchor({ partition, position, epoch, chain, at }: Anchor):
   return utf8(JSON.stringify({ v: 1, partition, position, epoch, chain: formatHex(chain), at }));
 }
 
-/** @throws LedgerError `ANCHOR_MISSING` for what is no anchor of this partition: as good as none */
-export function parseAnchor(bytes: Uint8Array, partition: number): Anchor {
+/** Undefined for what is no anchor of this partition: as good as none. */
+export function parseAnchor(bytes: Uint8Array, partition: number): Anchor | undefined {
   const json = parseJson(bytes);
   const { v, partition: named, position, epoch, chain, at } = Object(json) as Record<string, unknown>; // whatever is there
   const isWhole =
@@ -112,8 +111,7 @@ export function parseAnchor(bytes: Uint8Array, partition: number): Anchor {
     typeof chain === 'string' &&
     /^[0-9a-f]{64}$/.test(chain) &&
     typeof at === 'string';
-  if (!isWhole)
-    throw new LedgerError('ANCHOR_MISSING', `what lies in the place of anchor ${partition} is none`);
+  if (!isWhole) return undefined;
   return { partition, position, epoch, chain: parseHex(chain, CHAIN_BYTES), at };
 }
 
