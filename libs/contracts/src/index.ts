@@ -134,6 +134,8 @@ export {
   CONSUMERS,
   FIRST_PARTITION,
   GATE_BUCKET,
+  isPartition,
+  MOST_PARTITIONS,
   STREAMS,
   type StreamName,
 } from './streams.ts';

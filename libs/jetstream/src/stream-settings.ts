@@ -154,13 +154,18 @@ const QUICK = { ackWaitMs: 3_000, maxAckPending: 1024 };
 /** Leaders recreate their consumer when they take over, so nothing waits for this. */
 const LED = { ackWaitMs: 30_000, maxAckPending: 1024 };
 
-/** Every durable consumer but the runners'. On a work queue their filters never overlap. */
-export function consumerConfigs(): readonly DurableConsumer[] {
+/** Of one partition of the ledger. */
+export function ledgerConsumer(partition: number): DurableConsumer {
+  return durable(STREAMS.accept, CONSUMERS.ledger(partition), acceptPartition(partition), LED);
+}
+
+/** Every durable consumer but the runners'. On a work queue their filters never overlap. `partitions`: of the ledger. */
+export function consumerConfigs(partitions = 1): readonly DurableConsumer[] {
   return [
     durable(STREAMS.submit, CONSUMERS.gateSubmit, SUBJECT_PATTERNS.submitted, QUICK),
     durable(STREAMS.report, CONSUMERS.gateReport, SUBJECT_PATTERNS.reported, QUICK),
     durable(STREAMS.verify, CONSUMERS.verifier, SUBJECT_PATTERNS.toVerify, QUICK),
-    durable(STREAMS.accept, CONSUMERS.ledger(FIRST_PARTITION), acceptPartition(FIRST_PARTITION), LED),
+    ...Array.from({ length: partitions }, (_, partition) => ledgerConsumer(partition)),
     durable(STREAMS.facts, CONSUMERS.orchestrator(FIRST_PARTITION), ALL_STORED_FACTS, LED),
     durable(STREAMS.facts, CONSUMERS.projector, ALL_STORED_FACTS, LED),
   ];

@@ -79,6 +79,8 @@ export async function openAppendBench({
     lane,
     answer: (reply, trace, acks: AckReply['acks']) =>
       void replies.get(reply)?.push(formatAckReply({ v: 1, trace, acks })),
+    partitions: 1,
+    passOn: () => Promise.reject(new Error('no other partition here')),
     recheck: () => Promise.reject(new Error('no gate here')),
     onDeposed: () => undefined,
     metrics: {

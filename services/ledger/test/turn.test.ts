@@ -248,6 +248,8 @@ describe('the append loop', () => {
       anchor,
       lane,
       answer: (_reply, _trace, some) => void acks.push(...some),
+      partitions: 1,
+      passOn: () => Promise.reject(new Error('nobody is elsewhere here')),
       recheck: () => Promise.reject(new Error('nothing is stale here')),
       onDeposed: () => undefined,
       metrics: {

@@ -1,15 +1,19 @@
-import type { AcceptEnvelope, AckReply, Envelope, SubmitRequest } from '@logline/contracts';
+import type { AcceptEnvelope, AcceptRequest, AckReply, Envelope, SubmitRequest } from '@logline/contracts';
 import { JetStreamError, type Log as Logger } from '@logline/jetstream';
 import { POSTGRES_FAULTS, PostgresError } from '@logline/postgres';
 import type { AnchorKeeper } from '../anchor/anchor-keeper.ts';
+import { belongsTo } from '../domain/assignment.ts';
 import { toFailureAck } from '../domain/ack.ts';
 import { type BatchRequest, toRequests } from '../domain/batch.ts';
+import { toAccepted } from '../domain/pass-on.ts';
 import { toRecheck } from '../domain/recheck.ts';
 import { LedgerError } from '../errors.ts';
-import type { Tip } from '../domain/anchor.ts';
+import { isSame, type Tip } from '../domain/anchor.ts';
 import { toFacts } from '../publish/fact.ts';
 import type { FactsLane } from '../publish/facts-lane.ts';
+import { findPartitions } from '../storage/find-partitions.ts';
 import { loadLogs } from '../storage/load-logs.ts';
+import { loadTip } from '../storage/load-tip.ts';
 import type { AppendMetrics } from './append-metrics.ts';
 import type { Memory } from './memory.ts';
 import { pause } from './pause.ts';
@@ -22,6 +26,14 @@ export type AppendParts = Omit<TurnContext, 'lease' | 'tip'> & {
   readonly lane: FactsLane;
   /** Core NATS: a lost ack loses nothing. */
   readonly answer: (reply: string, trace: string, acks: AckReply['acks']) => void;
+  /** How many partitions the installation has. */
+  readonly partitions: number;
+  /** Resolves when the queue of that partition has it. */
+  readonly passOn: (
+    partition: number,
+    request: AcceptRequest,
+    bodies: readonly Uint8Array[],
+  ) => Promise<void>;
   /** Resolves when the gate's queue has it. */
   readonly recheck: (request: SubmitRequest, bodies: readonly Uint8Array[]) => Promise<void>;
   /** This process does not lead any more, whatever it believed. */
@@ -121,6 +133,7 @@ export class AppendService {
       try {
         const tip = await this.#stand(epoch);
         if (turn.length === 0) return;
+        await this.#passOn(turn);
         const requests = turn.flatMap((waiting) => waiting.requests);
         const result = await takeTurn(requests, {
           ...this.#parts,
@@ -128,6 +141,7 @@ export class AppendService {
           lease: { name: this.#parts.leaseName, epoch },
         });
         await this.#anchor(turn, result, epoch);
+        if (result.tip === undefined) await this.#confirm(tip, epoch);
         this.#publish(result);
         this.#answer(turn, result);
         this.#parts.metrics.turn(result);
@@ -143,7 +157,7 @@ export class AppendService {
             break;
           case 'later':
             if (error instanceof PostgresError && error.code === 'COMMIT_UNKNOWN') this.#doubt(turn);
-            if (error instanceof LedgerError) this.#parts.anchor.doubt(); // somebody else has committed
+            if (error instanceof LedgerError) this.#forgetAll(); // somebody else has committed, or moved a tenant
             this.#parts.connection.close();
             this.#answerLate(turn);
             if (turn.length > 0 && turn.every(({ requests }) => requests.length === 0)) return finish(turn);
@@ -195,6 +209,51 @@ export class AppendService {
       lane.push({ log, size: log.size, facts: [] });
     this.#inDoubt = undefined;
     return tip;
+  }
+
+  /**
+   * Requests of tenants that are in another partition leave, with their places in the line kept. Asked of the database for tenants that are not remembered: one that has
+   * moved away unnoticed fails at COMMIT, or in `#confirm`, and comes here again.
+   */
+  async #passOn(turn: readonly Waiting[]): Promise<void> {
+    const { connection, partition, partitions, passOn } = this.#parts;
+    const unknown = new Set<string>();
+    for (const { requests } of turn)
+      for (const { tenant } of requests) if (!this.#memory.has(tenant)) unknown.add(tenant);
+    if (unknown.size === 0) return;
+    await connection.open();
+    const stored = await findPartitions(connection, [...unknown]);
+    const homeOf = (tenant: string): number =>
+      unknown.has(tenant)
+        ? belongsTo(tenant, { partition, partitions, stored: stored.get(tenant) })
+        : partition;
+    const leaving: Promise<void>[] = [];
+    for (const waiting of turn) {
+      const foreign = waiting.requests.filter(({ tenant }) => homeOf(tenant) !== partition);
+      for (const one of foreign) {
+        const { request, bodies } = toAccepted(one);
+        leaving.push(passOn(homeOf(one.tenant), request, bodies));
+      }
+    }
+    if (leaving.length === 0) return;
+    // a failure passes on again what was passed on already: a span twice is one fact
+    await Promise.all(leaving);
+    for (const waiting of turn)
+      waiting.requests = waiting.requests.filter(({ tenant }) => homeOf(tenant) === partition);
+  }
+
+  /** A turn that commits nothing is fenced here: what it says must be true of the partition as it is, not as it was before a pause or a move. */
+  async #confirm(tip: Tip, epoch: number): Promise<void> {
+    const { connection, partition, leaseName } = this.#parts;
+    const now = await loadTip(connection, partition, leaseName);
+    if (now.epoch !== epoch) throw new LedgerError('LEASE_LOST', `epoch ${epoch} of ${leaseName} is over`);
+    if (!isSame(now.tip.chain, tip.chain))
+      throw new LedgerError('LOG_MOVED', `partition ${partition} has gone on without this leader`);
+  }
+
+  #forgetAll(): void {
+    this.#parts.anchor.doubt();
+    this.#parts.lane.doubt();
   }
 
   #doubt(turn: readonly Waiting[]): void {
@@ -315,6 +374,8 @@ function reactionTo(error: unknown): Reaction {
   }
   if (error instanceof JetStreamError) return 'later'; // of the anchor, whatever it is: nothing is answered before it stands
   if (error instanceof PostgresError && error.code === 'COMMIT_UNKNOWN') return 'later';
+  // another partition has given its log the same number, or the tenant a home, at the same moment
+  if (error instanceof PostgresError && error.constraint?.startsWith('log_') === true) return 'later';
   const fault = error instanceof PostgresError ? POSTGRES_FAULTS[error.code] : 'rejected';
   return fault === 'retryable' ? 'later' : fault === 'fatal' ? 'fail' : 'apart';
 }

@@ -45,7 +45,8 @@ describe('a leader', () => {
   it('needs none before the first log, and makes none out of nothing after it', () => {
     expect(decide(FIRST_TIP, undefined, { isEmpty: true })).toEqual({ kind: 'stands' });
     expect(decide(FIRST_TIP, undefined)).toMatchObject({ kind: 'refuse', code: 'ANCHOR_MISSING' });
-    expect(decide(one, undefined)).toMatchObject({ kind: 'refuse', code: 'ANCHOR_MISSING' });
+    expect(decide(one, undefined)).toEqual({ kind: 'set' }); // killed between its first COMMIT and anchor
+    expect(decide(two, undefined)).toMatchObject({ kind: 'refuse', code: 'ANCHOR_MISSING' });
   });
 
   it.each<readonly [string, Tip, Anchor, string]>([

@@ -64,6 +64,8 @@ export function decideAnchor(
 ): AnchorDecision {
   if (anchor === undefined) {
     if (tip.position === 0 && isEmpty) return { kind: 'stands' };
+    // the very first COMMIT, which a crash kept from making it: whatever was acknowledged is in it
+    if (tip.position === 1 && isSame(tip.previous, NO_CHAIN)) return { kind: 'set' };
     return refuse('ANCHOR_MISSING', `there is none, and the database has ${tip.position} commits`);
   }
   if (anchor.epoch > epoch || (anchor.epoch === epoch && !hasSet))
