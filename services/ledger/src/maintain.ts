@@ -6,6 +6,7 @@ type Maintenance = (args: readonly string[], config: Readonly<LedgerConfig>) => 
 // Chores of the ledger, run by hand or by `logline ledger …` with the service's own environment: node dist/maintain.js <command> [arguments]
 const COMMANDS: Readonly<Record<string, () => Promise<Maintenance>>> = {
   adopt: async () => (await import('./adopt/adopt.ts')).adopt,
+  move: async () => (await import('./move/move.ts')).move,
 };
 
 const [name = '', ...args] = process.argv.slice(2);
