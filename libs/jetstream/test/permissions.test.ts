@@ -189,5 +189,7 @@ async function refused(
 function covers(pattern: string, subject: string): boolean {
   const tokens = subject.split('.');
   const wanted = pattern.split('.');
-  return wanted.length === tokens.length && wanted.every((token, at) => token === '*' || token === tokens[at]);
+  return (
+    wanted.length === tokens.length && wanted.every((token, at) => token === '*' || token === tokens[at])
+  );
 }
