@@ -84,7 +84,7 @@ export async function drivePaced(
     sendNext();
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
-  while (running.size > 0 || waiting.length > 0) await Promise.race([...running]);
+  while (running.size > 0 || waiting.length > 0) await Promise.race(running);
   for (const connection of connections) connection.close();
   return receipts.driven((performance.now() - start) / 1000, latenciesMs);
 }

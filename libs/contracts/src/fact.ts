@@ -1,6 +1,7 @@
 import { formatBase64, parseBase64, utf8 } from '@logline/canon-sign';
 import { ContractError } from './errors.ts';
 import { formatInstant, parseInstant } from './lexical.ts';
+import { isPartition } from './streams.ts';
 
 /**
  * A fact as readers get it: the span's canonical bytes, and where it stands in its log. On the bus the second half is headers:
@@ -20,6 +21,8 @@ export type FactPlace = {
   /** On the last fact of a commit: the signed checkpoint that covers it and all before. */
   readonly checkpoint?: string;
   readonly trace: string;
+  /** Of the ledger, where the tenant's log was when the fact went out; 0 where nothing is said. A hint: whoever is asked in the wrong place passes it on. */
+  readonly partition?: number;
 };
 
 export const FACT_HEADERS = {
@@ -30,6 +33,7 @@ export const FACT_HEADERS = {
   time: 'Logline-Time',
   receiptSignature: 'Logline-Receipt-Signature',
   checkpoint: 'Logline-Checkpoint',
+  partition: 'Logline-Partition',
   traceparent: 'traceparent',
 } as const;
 
@@ -57,6 +61,9 @@ export function toFactHeaders(span: CloudEvent, place: FactPlace): readonly (rea
     [FACT_HEADERS.time, formatInstant(place.timeMs)],
     [FACT_HEADERS.receiptSignature, place.receiptSignature],
     [FACT_HEADERS.traceparent, `00-${place.trace}-${place.trace.slice(16)}-01`],
+    ...(place.partition === undefined || place.partition === 0
+      ? []
+      : [[FACT_HEADERS.partition, String(place.partition)] as const]),
     ...(place.checkpoint === undefined
       ? []
       : [[FACT_HEADERS.checkpoint, formatBase64(utf8(place.checkpoint))] as const]),
@@ -78,6 +85,7 @@ export function parseFactHeaders(read: (name: string) => string | undefined): Fa
     throw new ContractError('BAD_HEADERS', 'a fact has a malformed index, time or leaf hash');
   }
   const checkpoint = read(FACT_HEADERS.checkpoint);
+  const partition = Number(read(FACT_HEADERS.partition) ?? 0);
   return {
     tenant: need(FACT_HEADERS.tenant),
     log: need(FACT_HEADERS.log),
@@ -86,6 +94,8 @@ export function parseFactHeaders(read: (name: string) => string | undefined): Fa
     timeMs,
     receiptSignature: need(FACT_HEADERS.receiptSignature),
     ...(checkpoint === undefined || checkpoint === '' ? {} : { checkpoint: decodeCheckpoint(checkpoint) }),
+    // a hint that is none is left aside
+    ...(isPartition(partition) && partition > 0 ? { partition } : {}),
     trace: read(FACT_HEADERS.traceparent)?.split('-')[1] ?? '0'.repeat(32),
   };
 }

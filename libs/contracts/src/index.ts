@@ -110,6 +110,7 @@ export {
   KeyAdd,
   KeyRevoke,
   LogPublish,
+  LogAdopted,
   MinicontainerApplied,
   MinicontainerApply,
   ProofSubmit,
@@ -132,10 +133,20 @@ export { MAX_PROOF_MS, Proof, PROOF_INTENTS, type ProofIntent } from './proof.ts
 export { Receipt } from './receipt.ts';
 export { ENTITY_TYPES, Span, type UnsignedSpan } from './span.ts';
 export { splitRequest, type RequestPart } from './split-request.ts';
-export { CONSUMERS, FIRST_PARTITION, GATE_BUCKET, STREAMS, type StreamName } from './streams.ts';
+export {
+  ANCHOR_BUCKET,
+  CONSUMERS,
+  FIRST_PARTITION,
+  GATE_BUCKET,
+  isPartition,
+  MOST_PARTITIONS,
+  STREAMS,
+  type StreamName,
+} from './streams.ts';
 export {
   acceptPartition,
   ALL_STORED_FACTS,
+  anchorOf,
   ANY_INBOX,
   factSubject,
   inboxPrefix,

@@ -9,6 +9,7 @@ const SHORT_REF = /^mc:([a-z0-9-]{1,63})\/([a-z0-9-]{1,63})(?:@blake3:([0-9a-f]{
 /** Names that would collide with a token of an intent on the bus (protocol §1). */
 export const RESERVED_NAMES: ReadonlySet<string> = new Set([
   'add',
+  'adopted',
   'api',
   'apikey',
   'applied',

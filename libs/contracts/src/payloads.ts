@@ -46,6 +46,21 @@ export const TenantCreated = payload('registry/tenant.v1', {
   ),
   possession: SignatureBase64,
 });
+/** How far a partition of the ledger has come: commits, and the hash chain over what they signed. */
+const Tip = Type.Object({ position: Count, chain: Hash }, { additionalProperties: false });
+
+/**
+ * The operator's word that a log goes on although its anchor said that entries are missing, or was missing itself. In the log for good, for whoever
+ * holds a receipt that the log does not know.
+ */
+export const LogAdopted = payload('registry/log-adoption.v1', {
+  partition: Count,
+  /** What the database held. */
+  database: Tip,
+  /** What the anchor said; absent when there was none. */
+  anchor: Type.Optional(Tip),
+});
+
 export const KeyAdd = payload('registry/key.v1', {
   tenant: Name,
   kid: Id,
@@ -224,6 +239,7 @@ export const RunState = payload('run/state.v1', {
 });
 
 export type TenantCreated = Type.Static<typeof TenantCreated>;
+export type LogAdopted = Type.Static<typeof LogAdopted>;
 export type KeyAdd = Type.Static<typeof KeyAdd>;
 export type KeyRevoke = Type.Static<typeof KeyRevoke>;
 export type ApikeyCreate = Type.Static<typeof ApikeyCreate>;

@@ -1,6 +1,5 @@
-import { CONSUMERS, FIRST_PARTITION, GATE_BUCKET, STREAMS } from './streams.ts';
+import { ANCHOR_BUCKET, CONSUMERS, FIRST_PARTITION, GATE_BUCKET, STREAMS } from './streams.ts';
 import {
-  acceptPartition,
   ALL_STORED_FACTS,
   ANY_INBOX,
   inboxPrefix,
@@ -72,7 +71,7 @@ export function permissionsOf(user: NatsUser): NatsPermissions {
         publish: {
           allow: [
             verifyPartition(FIRST_PARTITION),
-            acceptPartition(FIRST_PARTITION),
+            SUBJECT_PATTERNS.toAccept,
             ANY_INBOX,
             ...consume(STREAMS.submit, CONSUMERS.gateSubmit),
             ...consume(STREAMS.report, CONSUMERS.gateReport),
@@ -88,7 +87,7 @@ export function permissionsOf(user: NatsUser): NatsPermissions {
       return {
         publish: {
           allow: [
-            acceptPartition(FIRST_PARTITION),
+            SUBJECT_PATTERNS.toAccept,
             ANY_INBOX,
             ...consume(STREAMS.verify, CONSUMERS.verifier),
             ...followFacts(),
@@ -105,9 +104,12 @@ export function permissionsOf(user: NatsUser): NatsPermissions {
             ANY_INBOX,
             `$JS.API.STREAM.MSG.GET.${STREAMS.facts}`,
             `$JS.API.STREAM.INFO.${STREAMS.facts}`,
-            ...consume(STREAMS.accept, CONSUMERS.ledger(FIRST_PARTITION), {
-              filter: acceptPartition(FIRST_PARTITION),
-            }),
+            SUBJECT_PATTERNS.anchors,
+            `$JS.API.STREAM.MSG.GET.KV_${ANCHOR_BUCKET}`,
+            // to the leader of another partition, where the tenant is
+            SUBJECT_PATTERNS.toAccept,
+            // any of its partitions, of which there may be more tomorrow; nobody else consumes that stream
+            ...consume(STREAMS.accept, '*', { filter: SUBJECT_PATTERNS.toAccept }),
           ],
         },
         subscribe,

@@ -28,5 +28,14 @@ export const CONSUMERS = {
 /** KV bucket of the gate's knowledge snapshots; rebuildable from the log. */
 export const GATE_BUCKET = 'gate_knowledge';
 
-/** The one partition of today. Tenants are assigned to partitions by the ledger and stored, never hashed again. */
+/** KV bucket of the ledger's anchors, one a partition: what a database that was put back has to be held against. Not rebuildable. */
+export const ANCHOR_BUCKET = 'ledger_anchors';
+
+/** Where a tenant is looked for while nothing else is known of it. Tenants are assigned to partitions by the ledger and stored, never hashed again. */
 export const FIRST_PARTITION = 0;
+/** Of one installation. */
+export const MOST_PARTITIONS = 256;
+
+export function isPartition(value: number): boolean {
+  return Number.isInteger(value) && value >= 0 && value < MOST_PARTITIONS;
+}

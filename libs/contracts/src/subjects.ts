@@ -1,6 +1,7 @@
 import { blake3Digest, formatHex, utf8 } from '@logline/canon-sign';
 import { ID_PATTERN } from './lexical.ts';
 import { parseSubject } from './names.ts';
+import { ANCHOR_BUCKET } from './streams.ts';
 
 /** The only place where a NATS subject is spelled (architecture "Streams", protocol §11). */
 
@@ -13,6 +14,7 @@ export const submitReport = (tenant: string, runner: string): string =>
   `submit.report.${tenant}.${token(runner)}`;
 export const verifyPartition = (partition: number): string => `verify.${partition}`;
 export const acceptPartition = (partition: number): string => `accept.${partition}`;
+export const anchorOf = (partition: number): string => `$KV.${ANCHOR_BUCKET}.${partition}`;
 export const parked = (consumer: string, subject: string): string => `parked.${consumer}.${subject}`;
 
 /** What each stream holds, and its consumers take: patterns, for those who configure them. */
@@ -26,6 +28,7 @@ export const SUBJECT_PATTERNS = {
   toAccept: 'accept.*',
   facts: 'fact.>',
   parked: 'parked.>',
+  anchors: `$KV.${ANCHOR_BUCKET}.*`,
 } as const;
 
 /** The intent in two tokens: the last dot stays, earlier ones become `_` (`wallet.proof.verified` → `wallet_proof.verified`). */

@@ -9,6 +9,7 @@ export { toFactMessage, type FactMessage } from './fact-message.ts';
 export { FactSubmitter, type FactSubmitterOptions, type Submission } from './fact-submitter.ts';
 export { followFacts, type FollowedFact, type Following, type FollowOptions } from './follow-facts.ts';
 export { lastFactOf, type LastFact } from './last-fact.ts';
+export { LedgerLines } from './ledger-lines.ts';
 export type { Log } from './log.ts';
 export {
   MessageLoop,
@@ -41,6 +42,7 @@ export { ReplyInbox, type ExpectedAcks } from './reply-inbox.ts';
 export { splitBodies, type Range } from './split-bodies.ts';
 export {
   consumerConfigs,
+  ledgerConsumer,
   runnerConsumer,
   streamConfigs,
   type ConsumerConfig,

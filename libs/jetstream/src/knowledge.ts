@@ -1,4 +1,4 @@
-import { STREAMS } from '@logline/contracts';
+import { STREAMS, type FactPlace } from '@logline/contracts';
 import { TdlnError, type TenantKnowledge } from '@logline/tdln';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { callApi, isRecord } from './api.ts';
@@ -13,6 +13,8 @@ export type FollowKnowledgeOptions = {
   readonly fromSequence: number;
   /** Something new is known of this tenant. */
   readonly onTaken?: (tenant: string) => void;
+  /** Told of every fact that comes, known already or not. */
+  readonly onPlace?: (place: FactPlace) => void;
   /** Facts cannot be followed at all. By default the process ends. */
   readonly onFatal?: (error: unknown) => void;
   readonly log?: Log;
@@ -79,8 +81,9 @@ class KnowledgeFollower implements Following {
   }
 
   #take(fact: FollowedFact): void {
-    const { known, onTaken } = this.#options;
+    const { known, onTaken, onPlace } = this.#options;
     const { tenant, index } = fact.place;
+    onPlace?.(fact.place);
     try {
       known.take(fact);
     } catch (error) {

@@ -13,7 +13,12 @@ import {
 /** 2.12 has atomic batches; older servers drop settings they do not know in silence. */
 const LEAST_SERVER = [2, 12] as const;
 
-export type MigrateOptions = { /** 1 on one machine, 3 in production. */ readonly replicas?: number };
+export type MigrateOptions = {
+  /** 1 on one machine, 3 in production. */
+  readonly replicas?: number;
+  /** Of the ledger; 1. */
+  readonly partitions?: number;
+};
 
 /**
  * All streams, consumers and buckets stand as `stream-settings.ts` says: created, or updated in place. Idempotent; only the user `migrator` may.
@@ -22,11 +27,11 @@ export type MigrateOptions = { /** 1 on one machine, 3 in production. */ readonl
  */
 export async function migrateStreams(
   nc: NatsConnection,
-  { replicas = 1 }: MigrateOptions = {},
+  { replicas = 1, partitions = 1 }: MigrateOptions = {},
 ): Promise<void> {
   assertServer(nc.info?.version ?? '0');
   for (const config of streamConfigs(replicas)) await applyStream(nc, config);
-  for (const consumer of consumerConfigs()) await applyConsumer(nc, consumer);
+  for (const consumer of consumerConfigs(partitions)) await applyConsumer(nc, consumer);
 }
 
 /**

@@ -1,18 +1,21 @@
 import { readFileSync } from 'node:fs';
+import { isPartition } from '@logline/contracts';
 import { connectNats } from './connect.ts';
 import { keepStreams, migrateStreams } from './migrate-streams.ts';
 
 /**
  * Streams and consumers as this version wants them: `node dist/migrate.js`, or `… --keep` to stay and do it again whenever the
- * server comes back (one machine). Reads LOGLINE_MIGRATOR_NATS_URL, …_NATS_USER (default migrator), …_NATS_PASSWORD_FILE, …_REPLICAS (default 1).
+ * server comes back (one machine). Reads LOGLINE_MIGRATOR_NATS_URL, …_NATS_USER (default migrator), …_NATS_PASSWORD_FILE, …_REPLICAS (default 1),
+ * …_PARTITIONS of the ledger (default 1).
  */
 const { env } = process;
 const url = env['LOGLINE_MIGRATOR_NATS_URL'] ?? '';
 const passwordFile = env['LOGLINE_MIGRATOR_NATS_PASSWORD_FILE'] ?? '';
 const replicas = Number(env['LOGLINE_MIGRATOR_REPLICAS'] || '1');
-if (url === '' || passwordFile === '' || ![1, 3, 5].includes(replicas)) {
+const partitions = Number(env['LOGLINE_MIGRATOR_PARTITIONS'] || '1');
+if (url === '' || passwordFile === '' || ![1, 3, 5].includes(replicas) || !isPartition(partitions - 1)) {
   console.error(
-    'set LOGLINE_MIGRATOR_NATS_URL, LOGLINE_MIGRATOR_NATS_PASSWORD_FILE and, if not 1, LOGLINE_MIGRATOR_REPLICAS to 3 or 5',
+    'set LOGLINE_MIGRATOR_NATS_URL, LOGLINE_MIGRATOR_NATS_PASSWORD_FILE and, if not 1, LOGLINE_MIGRATOR_REPLICAS to 3 or 5, LOGLINE_MIGRATOR_PARTITIONS to 2 or more',
   );
   process.exit(2);
 }
@@ -33,7 +36,7 @@ const nc = await connectNats({
   log,
 });
 if (process.argv.includes('--keep')) {
-  const keeper = keepStreams(nc, log, { replicas });
+  const keeper = keepStreams(nc, log, { replicas, partitions });
   await keeper.ready;
   log.info({}, 'streams are as wanted; watching');
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
@@ -43,7 +46,7 @@ if (process.argv.includes('--keep')) {
     });
   }
 } else {
-  await migrateStreams(nc, { replicas });
+  await migrateStreams(nc, { replicas, partitions });
   await nc.close();
   log.info({}, 'streams are as wanted');
 }

@@ -1,4 +1,4 @@
-import { STREAMS } from '@logline/contracts';
+import { MOST_PARTITIONS, STREAMS } from '@logline/contracts';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { callApi, isRecord } from './api.ts';
 import { JetStreamError } from './errors.ts';
@@ -23,7 +23,7 @@ export async function recreateConsumer(
   durable: string,
   options: RecreateOptions = {},
 ): Promise<void> {
-  const wanted = consumerConfigs().find(
+  const wanted = consumerConfigs(MOST_PARTITIONS).find(
     (one) => one.stream === stream && one.config.durable_name === durable,
   );
   if (wanted === undefined)

@@ -1,6 +1,7 @@
 import {
   acceptPartition,
   ALL_STORED_FACTS,
+  ANCHOR_BUCKET,
   CONSUMERS,
   FIRST_PARTITION,
   GATE_BUCKET,
@@ -39,7 +40,7 @@ const queue = (name: string, subjects: readonly string[], replicas: number): Str
   num_replicas: replicas,
 });
 
-/** Every stream, and the bucket of the gate. `replicas`: 1 on one machine, 3 in production. */
+/** Every stream, and the buckets of the gate and of the ledger. `replicas`: 1 on one machine, 3 in production. */
 export function streamConfigs(replicas: number): readonly StreamConfig[] {
   return [
     // its own stream for each kind of sender: a flood of clients must not starve what already happened
@@ -106,6 +107,21 @@ export function streamConfigs(replicas: number): readonly StreamConfig[] {
       max_age: 0,
       num_replicas: replicas,
     },
+    {
+      name: `KV_${ANCHOR_BUCKET}`,
+      subjects: [SUBJECT_PATTERNS.anchors],
+      storage: 'file',
+      retention: 'limits',
+      discard: 'new',
+      // the anchor before it, for whoever has to find out what happened
+      max_msgs_per_subject: 2,
+      deny_delete: true,
+      deny_purge: true,
+      // never allow_direct: a follower's answer may be stale
+      allow_direct: false,
+      max_age: 0,
+      num_replicas: replicas,
+    },
   ];
 }
 
@@ -138,13 +154,18 @@ const QUICK = { ackWaitMs: 3_000, maxAckPending: 1024 };
 /** Leaders recreate their consumer when they take over, so nothing waits for this. */
 const LED = { ackWaitMs: 30_000, maxAckPending: 1024 };
 
-/** Every durable consumer but the runners'. On a work queue their filters never overlap. */
-export function consumerConfigs(): readonly DurableConsumer[] {
+/** Of one partition of the ledger. */
+export function ledgerConsumer(partition: number): DurableConsumer {
+  return durable(STREAMS.accept, CONSUMERS.ledger(partition), acceptPartition(partition), LED);
+}
+
+/** Every durable consumer but the runners'. On a work queue their filters never overlap. `partitions`: of the ledger. */
+export function consumerConfigs(partitions = 1): readonly DurableConsumer[] {
   return [
     durable(STREAMS.submit, CONSUMERS.gateSubmit, SUBJECT_PATTERNS.submitted, QUICK),
     durable(STREAMS.report, CONSUMERS.gateReport, SUBJECT_PATTERNS.reported, QUICK),
     durable(STREAMS.verify, CONSUMERS.verifier, SUBJECT_PATTERNS.toVerify, QUICK),
-    durable(STREAMS.accept, CONSUMERS.ledger(FIRST_PARTITION), acceptPartition(FIRST_PARTITION), LED),
+    ...Array.from({ length: partitions }, (_, partition) => ledgerConsumer(partition)),
     durable(STREAMS.facts, CONSUMERS.orchestrator(FIRST_PARTITION), ALL_STORED_FACTS, LED),
     durable(STREAMS.facts, CONSUMERS.projector, ALL_STORED_FACTS, LED),
   ];

@@ -51,6 +51,11 @@ export class Leadership {
     return this.#epoch;
   }
 
+  /** Whether this process may believe that it leads, by a clock that never runs backwards: false at once after a pause that was too long. */
+  isHeld(): boolean {
+    return this.#lease.isHeld();
+  }
+
   start(): void {
     this.#running = this.#contend();
   }

@@ -54,6 +54,8 @@ function evolve(knowledge: Knowledge, statement: Statement, fact: FoldedFact, pe
   switch (statement.intent) {
     case 'registry.tenant.created':
       return createTenant(knowledge, statement.payload);
+    case 'registry.log.adopted':
+      return; // for people: nothing that may be done changes by it
     case 'registry.key.add': {
       const { kid, pub, scopes, exp } = statement.payload;
       keys.set(kid, clientKey(kid, pub, scopes, exp));

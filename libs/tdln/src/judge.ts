@@ -4,7 +4,7 @@ import { judgeDeploy } from './deploy-rules.ts';
 import { faultOf } from './fault.ts';
 import type { Hearing } from './hearing.ts';
 import type { KeyEntry } from './knowledge.ts';
-import { judgeRegistry, judgeTenant } from './registry-rules.ts';
+import { judgeAdoption, judgeRegistry, judgeTenant } from './registry-rules.ts';
 import { judgeReport, judgeVerdict } from './report-rules.ts';
 import { shortRefFault } from './short-ref.ts';
 import { checkAsker, checkSlot, identifySigner, type Asker, type OperatorKey } from './signer.ts';
@@ -25,6 +25,18 @@ export function judge(
       );
     }
     judgeTenant(hearing, statement, operators);
+    return 'operator';
+  }
+  if (statement.intent === 'registry.log.adopted') {
+    if (asker.kind !== 'unchecked') {
+      hearing.refuse(
+        faultOf('wrong_door', '/intent', {
+          role: 'operator',
+          way: 'run: logline log adopt, where the ledger is',
+        }),
+      );
+    }
+    judgeAdoption(hearing, statement, operators);
     return 'operator';
   }
   const key = identifySigner(hearing, span, statement.intent);
@@ -48,6 +60,7 @@ function checkSlotOf(hearing: Hearing, asker: Asker, { intent, span }: Statement
 function judgeStatement(hearing: Hearing, statement: Statement, key: KeyEntry): void {
   switch (statement.intent) {
     case 'registry.tenant.created':
+    case 'registry.log.adopted':
     case 'registry.key.add':
     case 'registry.key.revoke':
     case 'registry.apikey.create':

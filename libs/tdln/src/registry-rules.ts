@@ -5,6 +5,7 @@ import {
   type KeyAdd,
   type KeyRevoke,
   type RunnerAdd,
+  type Span,
   type TenantCreated,
 } from '@logline/contracts';
 import { faultOf, type Fault } from './fault.ts';
@@ -107,6 +108,22 @@ export function judgeTenant(
   hearing.read(TENANT_KEY);
   if (hearing.knowledge.index >= 0)
     hearing.refuse(faultOf('tenant_exists', '/subject', { tenant: hearing.knowledge.tenant }));
+  judgeOperator(hearing, span, operators);
+}
+
+/** A log that goes on by the operator's word. It changes nothing that anybody may do. */
+export function judgeAdoption(
+  hearing: Hearing,
+  { span }: Extract<Statement, { intent: 'registry.log.adopted' }>,
+  operators: readonly OperatorKey[] | null,
+): void {
+  hearing.read(TENANT_KEY);
+  if (hearing.knowledge.root === null)
+    hearing.refuse(faultOf('tenant_unknown', '/subject', { tenant: hearing.knowledge.tenant }));
+  judgeOperator(hearing, span, operators);
+}
+
+function judgeOperator(hearing: Hearing, span: Span, operators: readonly OperatorKey[] | null): void {
   if (operators === null) return;
   const { kid } = span.signature;
   const operator = operators.find((key) => key.kid === kid);
@@ -119,6 +136,7 @@ export function judgeTenant(
 export function judgeRegistry(hearing: Hearing, statement: RegistryStatement): void {
   switch (statement.intent) {
     case 'registry.tenant.created':
+    case 'registry.log.adopted':
       return;
     case 'registry.key.add':
       checkNewKey(hearing, statement.payload);

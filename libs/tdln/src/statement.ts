@@ -18,6 +18,7 @@ import {
   type KeyAdd,
   type KeyRevoke,
   type LogPublish,
+  type LogAdopted,
   type MinicontainerApplied,
   type MinicontainerApply,
   type ProofSubmit,
@@ -32,6 +33,7 @@ import {
 /** What each intent's payload is, once its schema has been checked. */
 export type Payloads = {
   'registry.tenant.created': TenantCreated;
+  'registry.log.adopted': LogAdopted;
   'registry.key.add': KeyAdd;
   'registry.key.revoke': KeyRevoke;
   'registry.apikey.create': ApikeyCreate;

@@ -300,6 +300,10 @@ describe('who signs', () => {
     expect(log.judge(deploy(ref), own('deploy-orchestrator'))).toMatchObject({
       ack: { reason: 'wrong_door' },
     });
+    const database = { position: 1, chain: `blake3:${'0'.repeat(64)}` };
+    const adoption = span(operator, 'registry.log.adopted', TENANT_URN, { partition: 0, database });
+    for (const asker of [TOKEN, OPERATOR, own('tdln-gate')])
+      expect(log.judge(adoption, asker)).toMatchObject({ ack: { reason: 'wrong_door' } });
   });
 });
 

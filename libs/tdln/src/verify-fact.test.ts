@@ -4,9 +4,11 @@ import {
   appliedLog,
   bornLog,
   deploy,
+  installation,
   key,
   keyAdd,
   NOW_MS,
+  operator,
   proof,
   prove,
   root,
@@ -53,6 +55,28 @@ describe('a logged fact', () => {
       });
     expect(() => verify(root.pub)).not.toThrow();
     expect(() => verify(key('other').pub)).toThrow(refused('not the one pinned'));
+  });
+
+  it('of an adoption must be signed by an operator, where operators are known, and changes nothing', () => {
+    const { knowledge } = bornLog();
+    const found = { position: 3, chain: `blake3:${'a'.repeat(64)}` };
+    const adopted = (by = operator): Span =>
+      span(by, 'registry.log.adopted', `urn:tenant:${TENANT}`, {
+        partition: 0,
+        database: found,
+        anchor: found,
+      });
+    const operatorKeys = installation.operatorKeys;
+    expect(() => verifyFact(next(knowledge, adopted()), knowledge)).not.toThrow();
+    expect(() => verifyFact(next(knowledge, adopted()), knowledge, { operatorKeys })).not.toThrow();
+    expect(() => verifyFact(next(knowledge, adopted(root)), knowledge, { operatorKeys })).toThrow(
+      refused('root'),
+    );
+    const before = structuredClone(knowledge);
+    fold(knowledge, next(knowledge, adopted()));
+    expect(knowledge).toEqual({ ...before, index: before.index + 1 });
+    const unborn = emptyKnowledge(TENANT);
+    expect(() => verifyFact(next(unborn, adopted()), unborn)).toThrow(refused('no tenant'));
   });
 
   it('may be as old as it likes, but not forged, unscoped, or without its proof', () => {

@@ -35,6 +35,8 @@ export function writesOf(span: Span, knowledge: Knowledge): readonly string[] {
         tokenKey(api_key.token_id),
       ];
     }
+    case 'registry.log.adopted':
+      return [];
     case 'registry.key.add':
     case 'registry.key.revoke':
       return [kidKey(statement.payload.kid), REGISTRY_KEY];

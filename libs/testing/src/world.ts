@@ -17,6 +17,8 @@ export type WorldOptions = {
   readonly postgres?: boolean;
   /** Whether memory streams are made again after a restart of the server, as beside a real one. Default true. */
   readonly keepsStreams?: boolean;
+  /** Of the ledger; 1. */
+  readonly partitions?: number;
   /** Runners with a NATS user and a consumer. */
   readonly runners?: readonly TestRunner[];
 };
@@ -64,6 +66,7 @@ export async function startWorld({
   name,
   postgres = true,
   keepsStreams = true,
+  partitions = 1,
   runners = [],
 }: WorldOptions): Promise<World> {
   const dir = mkdtempSync(join(tmpdir(), `logline-${name}-`));
@@ -78,7 +81,7 @@ export async function startWorld({
     closers.push(() => nats.stop());
     const connectAs = connector(nats.url, name, closers);
     const migrator = await connectAs('migrator');
-    const streams = keepStreams(migrator, consoleLog);
+    const streams = keepStreams(migrator, consoleLog, { partitions });
     closers.push(async () => streams.stop());
     await streams.ready;
     if (!keepsStreams) streams.stop();

@@ -1,5 +1,7 @@
 import { IsSecretFile, ServiceConfig } from '@logline/service';
-import { Matches } from 'class-validator';
+import { MOST_PARTITIONS } from '@logline/contracts';
+import { Type } from 'class-transformer';
+import { IsInt, IsOptional, Matches, Max, Min } from 'class-validator';
 
 export const PREFIX = 'LOGLINE_LEDGER';
 
@@ -17,6 +19,22 @@ export class LedgerConfig extends ServiceConfig {
     message: 'must be a schema-less URL prefix without a trailing slash',
   })
   readonly origin: string;
+
+  /**
+   * How many partitions the installation has; the same for every ledger and for the migration of streams. Tenants born from now on are spread over them; those there are
+   * stay where they are until they are moved (`node dist/maintain.js move`). Never fewer than before while one of those above holds a log.
+   */
+  @IsOptional()
+  @Type(() => Number)
+  @IsInt()
+  @Min(1)
+  @Max(MOST_PARTITIONS)
+  readonly partitions: number = 1;
+
+  /** Which of them this process contends for, such as `0,2,3`; all by default. Each needs some process that does. */
+  @IsOptional()
+  @Matches(/^\d{1,3}(,\d{1,3})*$/, { message: 'must be numbers of partitions with commas between them' })
+  readonly leads?: string;
 }
 
 /** Not the service's own prefix: the service must not even be told. */

@@ -9,6 +9,8 @@ export const LEDGER_FAULTS = {
   BAD_EXPORT: 'rejected', // a folder that is no export, or is damaged; the message names the file
   EXISTS: 'rejected', // an import of a log that the database has already; nothing is overwritten
   LEDGER_RUNS: 'rejected', // a chore that needs the partition's lease, while a ledger holds it: stop it first
+  BEHIND_ANCHOR: 'fatal', // the database lacks commits that were acknowledged, or has others: signing would fork; `logline log adopt` alone leads on
+  ANCHOR_MISSING: 'fatal', // nothing says that the database has all that was acknowledged: the same
   LOG_CORRUPT: 'rejected', // stored hashes do not lead to the stored root; nothing is signed for that tenant, others go on
 } as const satisfies Record<string, 'rejected' | 'retryable' | 'fatal'>;
 export type LedgerErrorCode = keyof typeof LEDGER_FAULTS;

@@ -1,19 +1,17 @@
-import { FIRST_PARTITION } from '@logline/contracts';
-import { classifyBy } from '@logline/jetstream';
+import { classifyBy, LedgerLines, Publisher } from '@logline/jetstream';
 import { JetStreamModule, JetStreamStrategy, NATS } from '@logline/jetstream/nest';
-import { Leadership, openPool, type Pool, POSTGRES_FAULTS } from '@logline/postgres';
+import { openPool, type Pool, POSTGRES_FAULTS } from '@logline/postgres';
 import { readKeyFile, readSecretFile, type ServiceParts } from '@logline/service';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { type DynamicModule, Module } from '@nestjs/common';
 import { appendMetrics } from './append/append-metrics.ts';
-import { AppendController } from './append/append.controller.ts';
-import { AppendService } from './append/append.service.ts';
+import { appendController } from './append/append.controller.ts';
 import type { LedgerConfig } from './config.ts';
 import { LEDGER_FAULTS } from './errors.ts';
-import { assemblePartition, type Partition } from './lead/partition.ts';
+import { assemblePartition } from './lead/partition.ts';
+import { ledPartitions, PARTITIONS, Partitions } from './lead/partitions.ts';
 
 export const POOL: unique symbol = Symbol('POOL');
-const PARTITION: unique symbol = Symbol('PARTITION');
 
 /** Wiring only. */
 @Module({})
@@ -21,9 +19,10 @@ export class LedgerModule {
   static register(config: Readonly<LedgerConfig>, { log, metrics, readiness }: ServiceParts): DynamicModule {
     const postgresUrl = readSecretFile(config.postgresUrlFile);
     const signer = readKeyFile(config.keyFile);
+    const led = ledPartitions(config);
     return {
       module: LedgerModule,
-      controllers: [AppendController],
+      controllers: led.map(appendController),
       imports: [
         JetStreamModule.register({
           url: config.natsUrl,
@@ -35,43 +34,33 @@ export class LedgerModule {
         }),
       ],
       providers: [
-        { provide: POOL, useFactory: () => openPool(postgresUrl, { name: 'ledger', max: 3 }) },
+        { provide: POOL, useFactory: () => openPool(postgresUrl, { name: 'ledger', max: 3 + led.length }) },
         {
-          provide: PARTITION,
-          inject: [NATS, JetStreamStrategy, POOL],
-          useFactory: (nc: NatsConnection, strategy: JetStreamStrategy, pool: Pool): Partition => {
-            const { origin } = config;
-            const partition = assemblePartition({
-              partition: FIRST_PARTITION,
-              nc,
-              strategy,
-              postgresUrl,
-              pool,
-              signer,
-              origin,
-              metrics: appendMetrics(metrics),
-              log,
-            });
-            const { append, lane, leadership } = partition;
-            metrics.gauge('ledger_leading', '1 while this process leads the partition', () =>
-              leadership.epoch === undefined ? 0 : 1,
+          provide: PARTITIONS,
+          inject: [NATS, JetStreamStrategy, Publisher, POOL],
+          useFactory: (
+            nc: NatsConnection,
+            strategy: JetStreamStrategy,
+            publisher: Publisher,
+            pool: Pool,
+          ): Partitions => {
+            const { origin, partitions: count } = config;
+            const shared = { nc, strategy, postgresUrl, pool, signer, origin, log, partitions: count };
+            const lines = new LedgerLines(publisher);
+            const shown = appendMetrics(metrics);
+            const partitions = new Partitions(
+              new Map(
+                led.map((partition) => [
+                  partition,
+                  assemblePartition({ ...shared, partition, lines, metrics: shown }),
+                ]),
+              ),
             );
-            metrics.gauge('ledger_waiting_envelopes', 'envelopes that wait for a turn', () => append.waiting);
-            metrics.gauge(
-              'ledger_facts_backlog',
-              'facts committed and not yet published',
-              () => lane.backlog,
-            );
-            readiness.state('partition 0', () =>
-              leadership.epoch === undefined ? 'standby' : `leader of epoch ${leadership.epoch}`,
-            );
+            partitions.show(metrics, readiness);
             readiness.add('nats', () => !nc.isClosed() || 'the connection is closed');
-            readiness.add('facts', () => lane.isFlowing() || `${lane.backlog} facts wait for the stream`);
-            return partition;
+            return partitions;
           },
         },
-        { provide: AppendService, inject: [PARTITION], useFactory: ({ append }: Partition) => append },
-        { provide: Leadership, inject: [PARTITION], useFactory: ({ leadership }: Partition) => leadership },
       ],
     };
   }

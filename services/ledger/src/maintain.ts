@@ -8,6 +8,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<Maintenance>>> = {
   republish: async () => (await import('./republish/republish.ts')).republish,
   import: async () => (await import('./import/import.ts')).importLogs,
   export: async () => (await import('./export/export.ts')).exportLogs,
+  adopt: async () => (await import('./adopt/adopt.ts')).adopt,
+  move: async () => (await import('./move/move.ts')).move,
 };
 
 const [name = '', ...args] = process.argv.slice(2);

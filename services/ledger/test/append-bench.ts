@@ -10,6 +10,8 @@ import { lastFactOf, publishFacts } from '@logline/jetstream';
 import { openPool } from '@logline/postgres';
 import { formatVkey } from '@logline/tlog';
 import type { NatsConnection } from '@nats-io/nats-core';
+import { AnchorKeeper } from '../src/anchor/anchor-keeper.ts';
+import { type AnchorStore, anchorStore } from '../src/anchor/anchor.store.ts';
 import { AppendService } from '../src/append/append.service.ts';
 import { Memory } from '../src/append/memory.ts';
 import { fromStored } from '../src/publish/fact.ts';
@@ -30,8 +32,8 @@ export type AppendBenchParts = {
 export type AppendBench = {
   /** One envelope, as bytes off the wire; resolves with the bytes of its acks. */
   append(envelope: Uint8Array): Promise<readonly Uint8Array[]>;
-  /** Turns so far, and milliseconds spent committing. */
-  readonly turns: { count: number; commitMs: number; entries: number };
+  /** Turns so far, and milliseconds spent committing and anchoring. */
+  readonly turns: { count: number; commitMs: number; anchorMs: number; entries: number };
   close(): Promise<void>;
 };
 
@@ -48,7 +50,7 @@ export async function openAppendBench({
     `INSERT INTO lease (name, epoch, holder, until) VALUES ($1, 1, 'bench', 'infinity') ON CONFLICT (name) DO UPDATE SET epoch = 1, until = 'infinity'`,
     [leaseName],
   );
-  const turns = { count: 0, commitMs: 0, entries: 0 };
+  const turns = { count: 0, commitMs: 0, anchorMs: 0, entries: 0 };
   const replies = new Map<string, Uint8Array[]>();
   const lane = new FactsLane({
     publish: async (messages) => (nc === undefined ? undefined : await publishFacts(nc, messages)),
@@ -60,6 +62,12 @@ export async function openAppendBench({
   const append = new AppendService({
     partition: 0,
     leaseName,
+    anchor: new AnchorKeeper({
+      partition: 0,
+      leaseName,
+      store: nc === undefined ? inMemory() : anchorStore(nc),
+      clock: Date.now,
+    }),
     connection: new AppendConnection(postgresUrl),
     memory: new Memory(),
     signer,
@@ -71,6 +79,8 @@ export async function openAppendBench({
     lane,
     answer: (reply, trace, acks: AckReply['acks']) =>
       void replies.get(reply)?.push(formatAckReply({ v: 1, trace, acks })),
+    partitions: 1,
+    passOn: () => Promise.reject(new Error('no other partition here')),
     recheck: () => Promise.reject(new Error('no gate here')),
     onDeposed: () => undefined,
     metrics: {
@@ -79,6 +89,7 @@ export async function openAppendBench({
         turns.commitMs += commitMs;
         turns.entries += seals.reduce((sum, { entries }) => sum + entries.length, 0);
       },
+      anchored: (ms) => (turns.anchorMs += ms),
       failed: () => undefined,
     },
     log: quiet,
@@ -105,6 +116,12 @@ export async function openAppendBench({
       await pool.end();
     },
   };
+}
+
+/** Without a broker there is nowhere to put it. */
+function inMemory(): AnchorStore {
+  let sequence = 0;
+  return { read: async () => ({ anchor: undefined, sequence }), set: async () => ++sequence };
 }
 
 export type BenchSpan = {

@@ -1,5 +1,5 @@
 import type { World } from '@logline/testing';
-import { TEST_ORIGIN, testKey } from '@logline/testing';
+import { eventually, TEST_ORIGIN, testKey } from '@logline/testing';
 import {
   appendLeaves,
   emptyEdge,
@@ -13,6 +13,9 @@ import {
 } from '@logline/tlog';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { expect } from 'vitest';
+import { anchorStore } from '../src/anchor/anchor.store.ts';
+import { loadTip } from '../src/storage/load-tip.ts';
+import { onPool } from '../src/storage/on-pool.ts';
 import { readFactsOf } from './facts-of.ts';
 import type { FakeGate } from './fake-gate.ts';
 import type { Held } from './traffic.ts';
@@ -32,6 +35,7 @@ export async function audit(
   tenants: readonly string[],
   held: readonly Held[],
 ): Promise<number> {
+  await expectAnchored(world, nc);
   let verified = 0;
   for (const tenant of tenants) {
     const pool = world.pool('ledger');
@@ -90,4 +94,19 @@ export async function audit(
     }
   }
   return verified;
+}
+
+/** Every partition that has committed is anchored at its last commit, in the epoch that leads it or one before. */
+async function expectAnchored(world: World, nc: NatsConnection): Promise<void> {
+  const pool = world.pool('ledger');
+  const { rows } = await pool.query<{ partition: number }>('SELECT partition FROM partition');
+  for (const { partition } of rows) {
+    await eventually(async () => {
+      const { tip, epoch } = await loadTip(onPool(pool), partition, `ledger-${partition}`);
+      const { anchor } = await anchorStore(nc).read(partition);
+      expect(anchor).toMatchObject({ position: tip.position, chain: Uint8Array.from(tip.chain) });
+      expect(anchor?.epoch).toBeLessThanOrEqual(epoch);
+    });
+  }
+  await pool.end();
 }

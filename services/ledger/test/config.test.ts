@@ -25,7 +25,11 @@ describe('the configuration', () => {
     ['a key file that is not there', { KEY_FILE: '/nowhere' }],
     ['a database URL in place of its file', { POSTGRES_URL_FILE: 'postgresql://x' }],
     ['a port that is none', { HTTP_PORT: 'seven' }],
-    ['a key it does not know', { PARTITIONS: '3' }],
+    ['no partition', { PARTITIONS: '0' }],
+    ['more partitions than there may be', { PARTITIONS: '257' }],
+    ['partitions that are no number', { PARTITIONS: 'all' }],
+    ['partitions to lead that are no numbers', { LEADS: '0-3' }],
+    ['a key it does not know', { PARTITION: '3' }],
   ])('with %s is refused by name', (_, more) => {
     const env = {
       ...ledgerEnv(world),

@@ -25,6 +25,8 @@ export type Wishes = {
   readonly waitMs?: number;
   readonly language?: 'en' | 'pt-BR';
   readonly attempt?: number;
+  /** Where it believes the tenant to be; 0 by default, of an envelope's first request. */
+  readonly partition?: number;
 };
 
 /** Stands where the gate stands: says ok to whatever a test tells it to, by the gate's own NATS user. */
@@ -62,6 +64,7 @@ export class FakeGate {
           requests,
           expected.map(({ reply }) => reply),
         ),
+        requests[0]?.partition,
       );
       return await Promise.all(expected.map((one) => one.until(Date.now() + waitMs)));
     } finally {
@@ -69,8 +72,8 @@ export class FakeGate {
     }
   }
 
-  async publish(bytes: Uint8Array): Promise<void> {
-    await this.#publisher.publish(acceptPartition(0), bytes);
+  async publish(bytes: Uint8Array, partition = 0): Promise<void> {
+    await this.#publisher.publish(acceptPartition(partition), bytes);
   }
 }
 

@@ -5,8 +5,8 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { TEST_ORIGIN, type World } from '@logline/testing';
 
-const SERVICE = dirname(dirname(fileURLToPath(import.meta.url)));
-const ROOT = join(SERVICE, '..', '..');
+export const LEDGER_DIR = dirname(dirname(fileURLToPath(import.meta.url)));
+const ROOT = join(LEDGER_DIR, '..', '..');
 
 /** The service as it runs in production: compiled by tsc, a process of its own. */
 export type LedgerProcess = {
@@ -21,7 +21,7 @@ export type LedgerProcess = {
 export type LogLine = { readonly level: string; readonly msg: string; readonly [field: string]: unknown };
 
 export function buildLedger(): void {
-  execFileSync(process.execPath, [join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc'), '-b', SERVICE], {
+  execFileSync(process.execPath, [join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc'), '-b', LEDGER_DIR], {
     cwd: ROOT,
     stdio: 'inherit',
   });
@@ -39,12 +39,14 @@ export function ledgerEnv(
 }
 
 export function migrateLedger(env: Readonly<Record<string, string>>): void {
-  execFileSync(process.execPath, [join(SERVICE, 'dist', 'migrate.js')], { env: { ...process.env, ...env } });
+  execFileSync(process.execPath, [join(LEDGER_DIR, 'dist', 'migrate.js')], {
+    env: { ...process.env, ...env },
+  });
 }
 
 /** Resolves when its doors are open; whether it leads is in its log, or at /readyz. */
 export async function startLedger(env: Readonly<Record<string, string>>): Promise<LedgerProcess> {
-  const child = spawn(process.execPath, ['--enable-source-maps', join(SERVICE, 'dist', 'main.js')], {
+  const child = spawn(process.execPath, ['--enable-source-maps', join(LEDGER_DIR, 'dist', 'main.js')], {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   });

@@ -94,6 +94,7 @@ console.log(
     p99Ms: Number(latencies[Math.floor(latencies.length * 0.99)]?.toFixed(1)),
     turns: bench.turns.count,
     commitMsPerTurn: Number((bench.turns.commitMs / bench.turns.count).toFixed(2)),
+    anchorMsPerTurn: Number((bench.turns.anchorMs / bench.turns.count).toFixed(2)),
     entriesPerTurn: Number((bench.turns.entries / bench.turns.count).toFixed(1)),
     cpuUsPerSpan: Math.round((used.user + used.system) / (envelopes * perEnvelope)),
     backendCpuUsPerSpan: Math.round(backendUs / (envelopes * perEnvelope)),

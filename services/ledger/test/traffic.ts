@@ -13,11 +13,15 @@ export class Traffic {
   readonly held: Held[] = [];
   readonly #gate: FakeGate;
   readonly #clients: Promise<void>[];
+  readonly #partitions: number;
   #isOver = false;
+  #sent = 0;
   #nth = 0;
 
-  constructor(gate: FakeGate, tenants: readonly string[], clients: number) {
+  /** @param partitions - among which the gate guesses, wrongly as often as not */
+  constructor(gate: FakeGate, tenants: readonly string[], clients: number, partitions = 1) {
     this.#gate = gate;
+    this.#partitions = partitions;
     this.#clients = Array.from({ length: clients }, (_, at) =>
       this.#send(tenants[at % tenants.length] ?? ''),
     );
@@ -37,7 +41,11 @@ export class Traffic {
   async #hold(tenant: string, span: SignedSpan): Promise<void> {
     for (;;) {
       const [ack] = await this.#gate
-        .submit([{ cause: span, writes: [`run:${span.span.this}`] }], { tenant, waitMs: 1_000 })
+        .submit([{ cause: span, writes: [`run:${span.span.this}`] }], {
+          tenant,
+          waitMs: 1_000,
+          partition: this.#sent++ % this.#partitions,
+        })
         .catch(() => []);
       if (ack?.status !== 'ok') continue;
       this.held.push({ tenant, span, receipt: ack.receipt });

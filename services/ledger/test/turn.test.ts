@@ -4,14 +4,18 @@ import type { Pool } from '@logline/postgres';
 import { startWorld, tenantCreatedSpan, TEST_ORIGIN, testKey, type World } from '@logline/testing';
 import { formatVkey } from '@logline/tlog';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { AnchorKeeper } from '../src/anchor/anchor-keeper.ts';
+import { anchorStore } from '../src/anchor/anchor.store.ts';
 import { AppendService } from '../src/append/append.service.ts';
 import { Memory } from '../src/append/memory.ts';
-import { takeTurn, type TurnContext } from '../src/append/turn.ts';
+import { takeTurn, type TurnContext, type TurnResult } from '../src/append/turn.ts';
 import { toRequests } from '../src/domain/batch.ts';
 import { migrateLedger } from '../src/migrations/migrate-ledger.ts';
+import type { BatchRequest } from '../src/domain/batch.ts';
 import { fromStored } from '../src/publish/fact.ts';
 import { FactsLane } from '../src/publish/facts-lane.ts';
 import { AppendConnection } from '../src/storage/append-connection.ts';
+import { loadTip } from '../src/storage/load-tip.ts';
 import { LOCK_LEASE } from '../src/storage/lock-lease.ts';
 import { onPool } from '../src/storage/on-pool.ts';
 import { readFacts } from '../src/storage/read-facts.ts';
@@ -50,7 +54,9 @@ afterAll(async () => {
   await world?.close();
 });
 
-function context(more: Partial<TurnContext> = {}, url = world.postgresUrl('ledger')): TurnContext {
+type Context = Omit<TurnContext, 'tip'>;
+
+function context(more: Partial<Context> = {}, url = world.postgresUrl('ledger')): Context {
   const connection = new AppendConnection(url);
   connections.push(connection);
   const { signer } = testKey('log');
@@ -78,15 +84,21 @@ function envelope(
 
 /** One turn, however many envelopes the spans make. */
 async function take(
-  by: TurnContext,
+  by: Context,
   spans: readonly Judged[],
   wishes: Wishes = {},
 ): Promise<readonly (Ack | undefined)[]> {
   const requests = Array.from({ length: Math.ceil(spans.length / MAX_ENVELOPE_SPANS) }, (_, at) =>
     toRequests(envelope(spans.slice(at * MAX_ENVELOPE_SPANS, (at + 1) * MAX_ENVELOPE_SPANS), wishes)),
   );
-  const { answers } = await takeTurn(requests.flat(), by);
+  const { answers } = await turnOf(requests.flat(), by);
   return answers.flatMap(({ acks }) => acks);
+}
+
+/** From wherever the partition stands. */
+async function turnOf(requests: readonly BatchRequest[], by: Context): Promise<TurnResult> {
+  const { tip } = await loadTip(onPool(pool), 0, 'ledger-0');
+  return await takeTurn(requests, { ...by, tip });
 }
 
 async function sizeOf(of: string): Promise<{ size: number; entries: number; writes: number }> {
@@ -167,7 +179,7 @@ describe('a turn', () => {
     const first = context();
     await take(first, [{ cause: stopSpanOf(tenant, 1), writes: ['a'] }]);
     const cold = context();
-    const { answers } = await takeTurn(
+    const { answers } = await turnOf(
       toRequests(envelope([{ cause: stopSpanOf(tenant, 2), reads: { a: 0 } }])),
       cold,
     );
@@ -220,20 +232,34 @@ describe('the append loop', () => {
         (await readFacts(onPool(pool), log.logId, from, to)).map((stored) => fromStored(stored, log.tenant)),
       log: silent,
     });
+    const store = anchorStore(await world.connect('ledger'));
+    const anchor = new AnchorKeeper({ partition: 0, leaseName: 'ledger-0', store, clock: Date.now });
+    // what the tests before this one have committed
+    const { tip } = await loadTip(onPool(pool), 0, 'ledger-0');
+    await store.set({ partition: 0, position: tip.position, chain: tip.chain, epoch: 1, at: '' }, 0);
+    await pool.query(`UPDATE lease SET epoch = 2`);
     const append = new AppendService({
       ...parts,
       connection,
       memory,
       leaseName: 'ledger-0',
+      anchor,
       lane,
       answer: (_reply, _trace, some) => void acks.push(...some),
+      partitions: 1,
+      passOn: () => Promise.reject(new Error('nobody is elsewhere here')),
       recheck: () => Promise.reject(new Error('nothing is stale here')),
       onDeposed: () => undefined,
-      metrics: { turn: () => undefined, failed: (error) => void failures.push(error) },
+      metrics: {
+        turn: () => undefined,
+        anchored: () => undefined,
+        failed: (error) => void failures.push(error),
+      },
       log: silent,
     });
     lane.start([]);
-    append.lead(1);
+    append.lead(2);
+    await expect.poll(() => anchor.position).toBe(tip.position);
     proxy.loseNextCommit();
     await append.append(envelope([{ cause: stopSpanOf(tenant, 1) }, { cause: stopSpanOf(tenant, 2) }]));
     expect(failures).toMatchObject([{ code: 'COMMIT_UNKNOWN' }]);

@@ -1,5 +1,5 @@
-import { acceptPartition, FIRST_PARTITION, verifyPartition, type AcceptRequest } from '@logline/contracts';
-import { answer, classifyBy, Coalescer, Publisher } from '@logline/jetstream';
+import { FIRST_PARTITION, verifyPartition, type AcceptRequest } from '@logline/contracts';
+import { answer, classifyBy, Coalescer, LedgerLines, Publisher } from '@logline/jetstream';
 import { JetStreamModule, JetStreamStrategy, NATS } from '@logline/jetstream/nest';
 import { readKeyFile, readSecretFile, type ServiceParts } from '@logline/service';
 import { TDLN_FAULTS, TenantKnowledge } from '@logline/tdln';
@@ -36,16 +36,26 @@ export class TdlnGateModule {
       ],
       providers: [
         {
+          provide: LedgerLines,
+          inject: [Publisher],
+          useFactory: (publisher: Publisher) => new LedgerLines(publisher),
+        },
+        {
           provide: KnowledgeKeeper,
-          inject: [NATS, Publisher],
+          inject: [NATS, Publisher, LedgerLines],
           // nothing is judged before all facts are known, so the application waits for it
-          useFactory: async (nc: NatsConnection, publisher: Publisher): Promise<KnowledgeKeeper> => {
+          useFactory: async (
+            nc: NatsConnection,
+            publisher: Publisher,
+            lines: LedgerLines,
+          ): Promise<KnowledgeKeeper> => {
             const { snapshotEveryMs } = config;
             const keeper = new KnowledgeKeeper({
               nc,
               known,
               log,
               snapshotEveryMs,
+              onPlace: (place) => lines.learn(place),
               store: new SnapshotStore(nc, publisher),
             });
             metrics.gauge('gate_tenants', 'tenants whose log is known', () => known.all.length);
@@ -63,23 +73,25 @@ export class TdlnGateModule {
         },
         {
           provide: JudgeService,
-          inject: [NATS, Publisher, JetStreamStrategy, KnowledgeKeeper],
+          inject: [NATS, Publisher, JetStreamStrategy, LedgerLines, KnowledgeKeeper],
           useFactory: (
             nc: NatsConnection,
             publisher: Publisher,
             strategy: JetStreamStrategy,
+            lines: LedgerLines,
           ): JudgeService => {
             readiness.add('nats', () => !nc.isClosed() || 'the connection is closed');
             readiness.add('intake', () => strategy.isHealthy() || 'requests do not come in');
-            const lineTo = (subject: string): Coalescer<AcceptRequest> =>
-              new Coalescer({ send: (envelope) => publisher.publish(subject, envelope) });
             return new JudgeService({
               known,
               signer,
               operatorKeys,
               log,
-              toVerifier: lineTo(verifyPartition(FIRST_PARTITION)),
-              toLedger: lineTo(acceptPartition(FIRST_PARTITION)),
+              // any verifier takes any tenant's
+              toVerifier: new Coalescer<AcceptRequest>({
+                send: (envelope) => publisher.publish(verifyPartition(FIRST_PARTITION), envelope),
+              }),
+              toLedger: lines,
               answer: (reply, trace, acks) => answer(nc, reply, trace, acks),
               nowMs: Date.now,
               metrics: judgeMetrics(metrics),

@@ -1,5 +1,4 @@
-import { acceptPartition, FIRST_PARTITION } from '@logline/contracts';
-import { answer, classifyBy, Coalescer, Publisher, type Following } from '@logline/jetstream';
+import { answer, classifyBy, LedgerLines, Publisher, type Following } from '@logline/jetstream';
 import { followKnowledge } from '@logline/jetstream/knowledge';
 import { JetStreamModule, JetStreamStrategy, NATS } from '@logline/jetstream/nest';
 import { readKeyFile, readSecretFile, type ServiceParts } from '@logline/service';
@@ -38,11 +37,22 @@ export class WalletVerifierModule {
       ],
       providers: [
         {
+          provide: LedgerLines,
+          inject: [Publisher],
+          useFactory: (publisher: Publisher) => new LedgerLines(publisher),
+        },
+        {
           provide: FOLLOWING,
-          inject: [NATS],
+          inject: [NATS, LedgerLines],
           // it stores nothing: all facts are read at every start, and nothing is judged before that
-          useFactory: async (nc: NatsConnection): Promise<Following> => {
-            const following = await followKnowledge({ nc, known, fromSequence: 1, log });
+          useFactory: async (nc: NatsConnection, lines: LedgerLines): Promise<Following> => {
+            const following = await followKnowledge({
+              nc,
+              known,
+              fromSequence: 1,
+              onPlace: (place) => lines.learn(place),
+              log,
+            });
             await following.caughtUp;
             metrics.gauge('verifier_tenants', 'tenants whose log is known', () => known.all.length);
             metrics.gauge(
@@ -56,11 +66,11 @@ export class WalletVerifierModule {
         },
         {
           provide: VerifyService,
-          inject: [NATS, Publisher, JetStreamStrategy, FOLLOWING],
+          inject: [NATS, JetStreamStrategy, LedgerLines, FOLLOWING],
           useFactory: (
             nc: NatsConnection,
-            publisher: Publisher,
             strategy: JetStreamStrategy,
+            lines: LedgerLines,
           ): VerifyService => {
             readiness.add('nats', () => !nc.isClosed() || 'the connection is closed');
             readiness.add('intake', () => strategy.isHealthy() || 'requests do not come in');
@@ -68,9 +78,7 @@ export class WalletVerifierModule {
               known,
               signer,
               log,
-              toLedger: new Coalescer({
-                send: (envelope) => publisher.publish(acceptPartition(FIRST_PARTITION), envelope),
-              }),
+              toLedger: lines,
               answer: (reply, trace, acks) => answer(nc, reply, trace, acks),
               nowMs: Date.now,
               verdicts: metrics.counter('verifier_spans_total', 'what became of wallet spans', ['outcome']),

@@ -1,24 +1,39 @@
-import type { AcceptEnvelope, AckReply, Envelope, SubmitRequest } from '@logline/contracts';
-import type { Log as Logger } from '@logline/jetstream';
+import type { AcceptEnvelope, AcceptRequest, AckReply, Envelope, SubmitRequest } from '@logline/contracts';
+import { JetStreamError, type Log as Logger } from '@logline/jetstream';
 import { POSTGRES_FAULTS, PostgresError } from '@logline/postgres';
+import type { AnchorKeeper } from '../anchor/anchor-keeper.ts';
+import { belongsTo } from '../domain/assignment.ts';
 import { toFailureAck } from '../domain/ack.ts';
 import { type BatchRequest, toRequests } from '../domain/batch.ts';
+import { toAccepted } from '../domain/pass-on.ts';
 import { toRecheck } from '../domain/recheck.ts';
 import { LedgerError } from '../errors.ts';
+import { isSame, type Tip } from '../domain/anchor.ts';
 import { toFacts } from '../publish/fact.ts';
 import type { FactsLane } from '../publish/facts-lane.ts';
+import { findPartitions } from '../storage/find-partitions.ts';
 import { loadLogs } from '../storage/load-logs.ts';
+import { loadTip } from '../storage/load-tip.ts';
 import type { AppendMetrics } from './append-metrics.ts';
 import type { Memory } from './memory.ts';
 import { pause } from './pause.ts';
 import { type Answer, takeTurn, type TurnContext, type TurnResult } from './turn.ts';
 import { type Waiting, WaitingRoom } from './waiting-room.ts';
 
-export type AppendParts = Omit<TurnContext, 'lease'> & {
+export type AppendParts = Omit<TurnContext, 'lease' | 'tip'> & {
   readonly leaseName: string;
+  readonly anchor: AnchorKeeper;
   readonly lane: FactsLane;
   /** Core NATS: a lost ack loses nothing. */
   readonly answer: (reply: string, trace: string, acks: AckReply['acks']) => void;
+  /** How many partitions the installation has. */
+  readonly partitions: number;
+  /** Resolves when the queue of that partition has it. */
+  readonly passOn: (
+    partition: number,
+    request: AcceptRequest,
+    bodies: readonly Uint8Array[],
+  ) => Promise<void>;
   /** Resolves when the gate's queue has it. */
   readonly recheck: (request: SubmitRequest, bodies: readonly Uint8Array[]) => Promise<void>;
   /** This process does not lead any more, whatever it believed. */
@@ -28,6 +43,8 @@ export type AppendParts = Omit<TurnContext, 'lease'> & {
 };
 
 const LONGEST_PAUSE_MS = 2_000;
+/** How long a partition that refuses to sign waits before it looks at the anchor again; who asks meanwhile is answered after it. */
+const REFUSAL_PAUSE_MS = 1_000;
 
 /**
  * The append loop of one partition: everything that waits in one turn, then the next turn (group commit without a timer). One turn at a time;
@@ -39,6 +56,9 @@ export class AppendService {
   readonly #waiting = new WaitingRoom();
   #leading: { readonly epoch: number; readonly stopping: AbortController } | undefined;
   #running: Promise<void> = Promise.resolve();
+  /** Tenants of turns that may have been committed without anchor, facts and replies; undefined while nothing is in doubt. */
+  #inDoubt: Set<string> | undefined;
+  #refusal: LedgerError | undefined;
 
   constructor(parts: AppendParts) {
     this.#parts = parts;
@@ -48,6 +68,11 @@ export class AppendService {
   /** Envelopes that wait for a turn. */
   get waiting(): number {
     return this.#waiting.size;
+  }
+
+  /** Why nothing is signed: the anchor says that this is not the database whose commits were acknowledged. */
+  get refusal(): LedgerError | undefined {
+    return this.#refusal;
   }
 
   /**
@@ -75,6 +100,9 @@ export class AppendService {
   lead(epoch: number): void {
     const stopping = new AbortController();
     this.#memory.forget();
+    // before the first signature of an epoch the anchor is read, whether anybody asks for one or not
+    this.#parts.anchor.doubt();
+    this.#inDoubt = new Set();
     this.#leading = { epoch, stopping };
     this.#running = this.#run(epoch, stopping.signal);
   }
@@ -87,11 +115,12 @@ export class AppendService {
     await this.#running;
     this.#waiting.empty(notLeading()); // what came in between deposal and now
     this.#parts.connection.close();
+    this.#refusal = undefined;
   }
 
   async #run(epoch: number, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      await this.#waiting.filled(signal);
+      if (this.#inDoubt === undefined) await this.#waiting.filled(signal);
       await this.#parts.lane.room(signal);
       if (!signal.aborted) await this.#settle(this.#waiting.takeTurn(), epoch, signal);
     }
@@ -100,16 +129,19 @@ export class AppendService {
 
   /** Until each of them is answered, or this process stops leading. */
   async #settle(turn: readonly Waiting[], epoch: number, signal: AbortSignal): Promise<void> {
-    let isDoubtful = false;
     for (let attempt = 1; !signal.aborted; attempt++) {
       try {
-        if (isDoubtful) await this.#republish(turn);
-        isDoubtful = false;
+        const tip = await this.#stand(epoch);
+        if (turn.length === 0) return;
+        await this.#passOn(turn);
         const requests = turn.flatMap((waiting) => waiting.requests);
         const result = await takeTurn(requests, {
           ...this.#parts,
+          tip,
           lease: { name: this.#parts.leaseName, epoch },
         });
+        await this.#anchor(turn, result, epoch);
+        if (result.tip === undefined) await this.#confirm(tip, epoch);
         this.#publish(result);
         this.#answer(turn, result);
         this.#parts.metrics.turn(result);
@@ -118,18 +150,22 @@ export class AppendService {
         this.#parts.metrics.failed(error);
         this.#memory.forget();
         const reaction = reactionTo(error);
-        if (reaction !== 'again')
+        if (reaction !== 'again' && reaction !== 'refuse')
           this.#parts.log.warn({ err: error, attempt, envelopes: turn.length, reaction }, 'a turn failed');
         switch (reaction) {
           case 'again':
             break;
           case 'later':
-            isDoubtful ||= error instanceof PostgresError && error.code === 'COMMIT_UNKNOWN';
+            if (error instanceof PostgresError && error.code === 'COMMIT_UNKNOWN') this.#doubt(turn);
+            if (error instanceof LedgerError) this.#forgetAll(); // somebody else has committed, or moved a tenant
             this.#parts.connection.close();
             this.#answerLate(turn);
-            if (turn.every(({ requests }) => requests.length === 0)) return finish(turn);
+            if (turn.length > 0 && turn.every(({ requests }) => requests.length === 0)) return finish(turn);
             await pause(Math.min(LONGEST_PAUSE_MS, 50 * 2 ** Math.min(attempt, 10)), signal);
+            if (turn.length === 0 && this.#waiting.size > 0) return;
             break;
+          case 'refuse':
+            return await this.#refuse(turn, error, signal);
           case 'apart':
             return await this.#takeApart(turn, error, epoch, signal);
           case 'fail':
@@ -159,18 +195,102 @@ export class AppendService {
     fail(turn, error);
   }
 
+  /**
+   * Where the partition stands, the anchor beside it. Behind it nothing is in doubt any more: what a turn may have committed is anchored, and
+   * goes out with the facts.
+   */
+  async #stand(epoch: number): Promise<Tip> {
+    const { anchor, connection, partition, lane } = this.#parts;
+    const tip = await anchor.stand(connection, epoch);
+    if (this.#refusal !== undefined) this.#parts.log.info({ partition }, 'the anchor stands: signing again');
+    this.#refusal = undefined;
+    if (this.#inDoubt === undefined) return tip;
+    for (const log of await loadLogs(connection, partition, [...this.#inDoubt]))
+      lane.push({ log, size: log.size, facts: [] });
+    this.#inDoubt = undefined;
+    return tip;
+  }
+
+  /**
+   * Requests of tenants that are in another partition leave, with their places in the line kept. Asked of the database for tenants that are not remembered: one that has
+   * moved away unnoticed fails at COMMIT, or in `#confirm`, and comes here again.
+   */
+  async #passOn(turn: readonly Waiting[]): Promise<void> {
+    const { connection, partition, partitions, passOn } = this.#parts;
+    const unknown = new Set<string>();
+    for (const { requests } of turn)
+      for (const { tenant } of requests) if (!this.#memory.has(tenant)) unknown.add(tenant);
+    if (unknown.size === 0) return;
+    await connection.open();
+    const stored = await findPartitions(connection, [...unknown]);
+    const homeOf = (tenant: string): number =>
+      unknown.has(tenant)
+        ? belongsTo(tenant, { partition, partitions, stored: stored.get(tenant) })
+        : partition;
+    const leaving: Promise<void>[] = [];
+    for (const waiting of turn) {
+      const foreign = waiting.requests.filter(({ tenant }) => homeOf(tenant) !== partition);
+      for (const one of foreign) {
+        const { request, bodies } = toAccepted(one);
+        leaving.push(passOn(homeOf(one.tenant), request, bodies));
+      }
+    }
+    if (leaving.length === 0) return;
+    // a failure passes on again what was passed on already: a span twice is one fact
+    await Promise.all(leaving);
+    for (const waiting of turn)
+      waiting.requests = waiting.requests.filter(({ tenant }) => homeOf(tenant) === partition);
+  }
+
+  /** A turn that commits nothing is fenced here: what it says must be true of the partition as it is, not as it was before a pause or a move. */
+  async #confirm(tip: Tip, epoch: number): Promise<void> {
+    const { connection, partition, leaseName } = this.#parts;
+    const now = await loadTip(connection, partition, leaseName);
+    if (now.epoch !== epoch) throw new LedgerError('LEASE_LOST', `epoch ${epoch} of ${leaseName} is over`);
+    if (!isSame(now.tip.chain, tip.chain))
+      throw new LedgerError('LOG_MOVED', `partition ${partition} has gone on without this leader`);
+  }
+
+  #forgetAll(): void {
+    this.#parts.anchor.doubt();
+    this.#parts.lane.doubt();
+  }
+
+  #doubt(turn: readonly Waiting[]): void {
+    this.#parts.anchor.doubt();
+    this.#inDoubt ??= new Set();
+    for (const { requests } of turn) for (const { tenant } of requests) this.#inDoubt.add(tenant);
+  }
+
+  /** Between COMMIT and everything that tells of it. Failing leaves the turn in doubt: taken again, it is found as a retry. */
+  async #anchor(turn: readonly Waiting[], { tip }: TurnResult, epoch: number): Promise<void> {
+    if (tip === undefined) return;
+    const startMs = performance.now();
+    try {
+      await this.#parts.anchor.follow(tip, epoch);
+      this.#parts.metrics.anchored(performance.now() - startMs);
+    } catch (error) {
+      this.#doubt(turn);
+      throw error;
+    }
+  }
+
+  /** Nothing is signed. Who waits hears that the outcome is unknown, and all else of this process goes on. */
+  async #refuse(turn: readonly Waiting[], error: unknown, signal: AbortSignal): Promise<void> {
+    const { log, partition, connection } = this.#parts;
+    if (error instanceof LedgerError && this.#refusal?.message !== error.message)
+      log.error({ err: error, partition }, 'refusing to sign; `logline log adopt` is the only way on');
+    this.#refusal = error instanceof LedgerError ? error : undefined;
+    for (const { requests } of turn)
+      for (const request of requests) this.#answerAll(request, '503_UNAVAILABLE');
+    finish(turn);
+    connection.close();
+    await pause(REFUSAL_PAUSE_MS, signal);
+  }
+
   #publish({ seals }: TurnResult): void {
     for (const seal of seals)
       this.#parts.lane.push({ log: seal.after, size: seal.after.size, facts: toFacts(seal) });
-  }
-
-  /** After a COMMIT with an unknown outcome: what it may have committed goes out as well. */
-  async #republish(turn: readonly Waiting[]): Promise<void> {
-    const { connection, partition, lane } = this.#parts;
-    await connection.open();
-    const tenants = new Set(turn.flatMap(({ requests }) => requests.map(({ tenant }) => tenant)));
-    for (const log of await loadLogs(connection, partition, [...tenants]))
-      lane.push({ log, size: log.size, facts: [] });
   }
 
   #answer(turn: readonly Waiting[], { answers }: TurnResult): void {
@@ -232,7 +352,7 @@ export class AppendService {
   }
 }
 
-type Reaction = 'again' | 'later' | 'apart' | 'depose' | 'fail';
+type Reaction = 'again' | 'later' | 'refuse' | 'apart' | 'depose' | 'fail';
 
 function reactionTo(error: unknown): Reaction {
   if (error instanceof LedgerError) {
@@ -244,6 +364,9 @@ function reactionTo(error: unknown): Reaction {
       case 'LEASE_LOST':
       case 'NOT_LEADING':
         return 'depose';
+      case 'BEHIND_ANCHOR':
+      case 'ANCHOR_MISSING':
+        return 'refuse';
       case 'LOG_CORRUPT':
       case 'BAD_ENTRY':
       case 'USAGE':
@@ -253,7 +376,10 @@ function reactionTo(error: unknown): Reaction {
         return 'apart'; // the last four are of chores, and never thrown here
     }
   }
+  if (error instanceof JetStreamError) return 'later'; // of the anchor, whatever it is: nothing is answered before it stands
   if (error instanceof PostgresError && error.code === 'COMMIT_UNKNOWN') return 'later';
+  // another partition has given its log the same number, or the tenant a home, at the same moment
+  if (error instanceof PostgresError && error.constraint?.startsWith('log_') === true) return 'later';
   const fault = error instanceof PostgresError ? POSTGRES_FAULTS[error.code] : 'rejected';
   return fault === 'retryable' ? 'later' : fault === 'fatal' ? 'fail' : 'apart';
 }

@@ -36,6 +36,11 @@ export class Memory {
     this.#heads.clear();
   }
 
+  /** The tenant's log is in the partition, as far as is remembered. */
+  has(tenant: string): boolean {
+    return this.#logs.get(tenant) !== undefined;
+  }
+
   /** All that a batch asks about: from memory, and the rest in one statement. Logs that exist come with it. */
   async recall(
     questions: Questions,

@@ -1,6 +1,7 @@
 import type { Ack } from '@logline/contracts';
 import type { LocalSigner } from '@logline/canon-sign';
 import { type Addressee, type Proven, toConflictAck, toFactAck, toRefusalAck } from '../domain/ack.ts';
+import { nextTip, type Tip } from '../domain/anchor.ts';
 import type { Batch, BatchRequest } from '../domain/batch.ts';
 import { questionsOf } from '../domain/known.ts';
 import { sealLog, type Log, type Seal, toReceipt } from '../domain/seal.ts';
@@ -21,12 +22,16 @@ export type TurnContext = {
   readonly signer: LocalSigner;
   readonly nameOf: (tenant: string) => LogName;
   readonly clock: () => number;
+  /** Where the partition stands; the anchor too. */
+  readonly tip: Tip;
 };
 
 /** What a turn leaves to be said. */
 export type TurnResult = {
   readonly answers: readonly Answer[];
   readonly seals: readonly Seal[];
+  /** Where the partition stands behind the commit; undefined when there was nothing to commit. */
+  readonly tip: Tip | undefined;
   /** 0 when there was nothing to commit. */
   readonly commitMs: number;
 };
@@ -53,11 +58,18 @@ export async function takeTurn(requests: readonly BatchRequest[], context: TurnC
     sealLog(logOf(growth.tenant, logs, newborn), growth, context.signer),
   );
 
-  if (seals.length === 0) return { answers: toAnswers(batch, outcomes, earlier), seals, commitMs: 0 };
+  if (seals.length === 0) {
+    return { answers: toAnswers(batch, outcomes, earlier), seals, tip: undefined, commitMs: 0 };
+  }
   let answers: readonly Answer[] = [];
   const startMs = performance.now();
+  const tip = nextTip(
+    context.tip,
+    seals.map(({ checkpoint }) => checkpoint),
+  );
   await commitTurn(connection, {
     ...context,
+    tip,
     nowMs: batch.nowMs,
     changes,
     seals,
@@ -65,7 +77,7 @@ export async function takeTurn(requests: readonly BatchRequest[], context: TurnC
     beforeCommit: () => refuseIfLate(batch, outcomes, clock()),
   });
   memory.learn(changes, seals);
-  return { answers, seals, commitMs: performance.now() - startMs };
+  return { answers, seals, tip, commitMs: performance.now() - startMs };
 }
 
 /** So that nothing is committed after its client has given up; a slow disk is the usual reason. */

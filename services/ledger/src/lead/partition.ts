@@ -3,6 +3,7 @@ import { CONSUMERS, STREAMS, SUBMIT_RECHECK, type SubmitRequest } from '@logline
 import {
   answer,
   Coalescer,
+  type LedgerLines,
   lastFactOf,
   type Log as Logger,
   Publisher,
@@ -13,9 +14,12 @@ import type { JetStreamStrategy } from '@logline/jetstream/nest';
 import { Leadership, type Pool } from '@logline/postgres';
 import { formatVkey } from '@logline/tlog';
 import type { NatsConnection } from '@nats-io/nats-core';
+import { AnchorKeeper } from '../anchor/anchor-keeper.ts';
+import { anchorStore } from '../anchor/anchor.store.ts';
 import type { AppendMetrics } from '../append/append-metrics.ts';
 import { AppendService } from '../append/append.service.ts';
 import { Memory } from '../append/memory.ts';
+import { LedgerError } from '../errors.ts';
 import { fromStored } from '../publish/fact.ts';
 import { FactsLane } from '../publish/facts-lane.ts';
 import { AppendConnection } from '../storage/append-connection.ts';
@@ -26,6 +30,10 @@ import { readFacts } from '../storage/read-facts.ts';
 
 export type PartitionParts = {
   readonly partition: number;
+  /** How many the installation has. */
+  readonly partitions: number;
+  /** To the leaders of the others. */
+  readonly lines: LedgerLines;
   readonly nc: NatsConnection;
   readonly strategy: Pick<JetStreamStrategy, 'resume' | 'pause'>;
   readonly postgresUrl: string;
@@ -40,6 +48,7 @@ export type PartitionParts = {
 
 export type Partition = {
   readonly append: AppendService;
+  readonly anchor: AnchorKeeper;
   readonly lane: FactsLane;
   readonly leadership: Leadership;
 };
@@ -50,7 +59,8 @@ const LEASE_MS = 3_000;
 
 /** Some tenants' logs: one append loop, one facts lane, led by whoever holds the lease. */
 export function assemblePartition(parts: PartitionParts): Partition {
-  const { partition, nc, strategy, postgresUrl, pool, signer, origin, metrics, log } = parts;
+  const { partition, partitions, lines, nc, strategy, postgresUrl, pool, signer, origin, metrics, log } =
+    parts;
   const consumer = CONSUMERS.ledger(partition);
   const sql = onPool(pool);
   const publisher = new Publisher(nc);
@@ -59,15 +69,27 @@ export function assemblePartition(parts: PartitionParts): Partition {
   });
 
   const lane = new FactsLane({
-    publish: (messages) => publishFacts(nc, messages),
+    partition,
+    publish: async (messages) => {
+      // a leader that was paused finds its lease over before it sends anything (decision 0013)
+      if (!leadership.isHeld()) throw new LedgerError('NOT_LEADING', `the lease ${consumer} is over`);
+      await publishFacts(nc, messages);
+    },
     lastPublished: async (tenant) => (await lastFactOf(nc, tenant))?.index ?? -1,
     readFacts: async ({ logId, tenant }, from, to) =>
       (await readFacts(sql, logId, from, to)).map((stored) => fromStored(stored, tenant)),
     log,
   });
+  const anchor = new AnchorKeeper({
+    partition,
+    leaseName: consumer,
+    store: anchorStore(nc),
+    clock: Date.now,
+  });
   const append = new AppendService({
     partition,
     leaseName: consumer,
+    anchor,
     connection: new AppendConnection(postgresUrl),
     memory: new Memory(),
     signer,
@@ -84,6 +106,8 @@ export function assemblePartition(parts: PartitionParts): Partition {
         log.warn({ err, trace }, 'acks could not be sent; a retry gets the same ones');
       }
     },
+    partitions,
+    passOn: (to, request, bodies) => lines.addTo(to, request, bodies, request.deadline_ms),
     recheck: (request, bodies) => rechecks.add(request, bodies),
     onDeposed: () => leadership.lose(),
     metrics,
@@ -114,5 +138,5 @@ export function assemblePartition(parts: PartitionParts): Partition {
     },
     log,
   });
-  return { append, lane, leadership };
+  return { append, anchor, lane, leadership };
 }

@@ -11,6 +11,7 @@ const GRANTS = {
   idempotency: 'SELECT, INSERT, DELETE',
   nonce: 'SELECT, INSERT, DELETE',
   lease: 'SELECT, INSERT, UPDATE',
+  partition: 'SELECT, INSERT, UPDATE',
 } as const;
 
 /**

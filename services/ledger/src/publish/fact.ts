@@ -27,7 +27,8 @@ export function fromStored(stored: StoredFact, tenant: string): Fact {
   return { ...stored, entry: parseEntry(stored.bytes, tenant) };
 }
 
-export function toMessage(fact: Fact, { tenant, origin }: FactLog): FactMessage {
+/** @param partition - that it goes out from: where the gate looks for the tenant next */
+export function toMessage(fact: Fact, { tenant, origin }: FactLog, partition = 0): FactMessage {
   return toFactMessage(fact.entry, fact.bytes, {
     tenant,
     log: origin,
@@ -36,6 +37,7 @@ export function toMessage(fact: Fact, { tenant, origin }: FactLog): FactMessage 
     timeMs: fact.timeMs,
     receiptSignature: formatBase64(fact.signature),
     trace: fact.trace,
+    partition,
     ...(fact.checkpoint === undefined ? {} : { checkpoint: fact.checkpoint }),
   });
 }

@@ -7,6 +7,8 @@ import { fillFacts, UNIT_FACTS } from './fill-facts.ts';
 export type Committed = { readonly log: FactLog; readonly size: number; readonly facts: readonly Fact[] };
 
 export type FactsLaneParts = {
+  /** Said with every fact; 0 by default. */
+  readonly partition?: number;
   /** Stores them in order, or throws; then any number of the first ones may be stored. */
   readonly publish: (messages: readonly FactMessage[]) => Promise<unknown>;
   /** Log index of the tenant's last stored fact; −1 for none. Never stale. */
@@ -73,6 +75,11 @@ export class FactsLane {
     this.#letIntakeGo();
   }
 
+  /** Somebody else may have published: what the stream holds is asked anew, of every log. */
+  doubt(): void {
+    this.#next = new Map();
+  }
+
   /** Never waits; whoever commits asks for `room` first. */
   push(committed: Committed): void {
     this.#waiting.push(committed);
@@ -126,24 +133,24 @@ export class FactsLane {
   async #publish(unit: readonly Committed[], signal: AbortSignal): Promise<void> {
     let messages: FactMessage[] = [];
     const next = new Map<string, number>();
+    const known = this.#next; // another one after a doubt
     for (const { log, size, facts } of unit) {
       const first = size - facts.length;
-      const known =
-        next.get(log.tenant) ??
-        this.#next.get(log.tenant) ??
-        (await this.#parts.lastPublished(log.tenant)) + 1;
-      if (known < first) {
+      const from =
+        next.get(log.tenant) ?? known.get(log.tenant) ?? (await this.#parts.lastPublished(log.tenant)) + 1;
+      if (from < first) {
         // what is gathered comes before what is missing
         if (messages.length > 0) await this.#parts.publish(messages);
         messages = [];
-        await fillFacts(this.#parts, log, known, first, { signal });
+        await fillFacts(this.#parts, log, from, first, { signal });
       }
       if (signal.aborted) return;
-      for (const fact of facts) if (fact.index >= known) messages.push(toMessage(fact, log));
-      next.set(log.tenant, Math.max(known, size));
+      for (const fact of facts)
+        if (fact.index >= from) messages.push(toMessage(fact, log, this.#parts.partition));
+      next.set(log.tenant, Math.max(from, size));
     }
     if (messages.length > 0) await this.#parts.publish(messages);
-    for (const [tenant, index] of next) this.#next.set(tenant, index);
+    for (const [tenant, index] of next) known.set(tenant, index);
   }
 
   #forgetFirst(count: number): void {

@@ -5,6 +5,8 @@ import { type Fact, type FactLog, toMessage } from './fact.ts';
 export const UNIT_FACTS = 500;
 
 export type FillParts = {
+  /** That the facts go out from; the first where it is not said. */
+  readonly partition?: number;
   /** Stores them in order, or throws; then any number of the first ones may be stored. */
   readonly publish: (messages: readonly FactMessage[]) => Promise<unknown>;
   /** Committed entries in `[from, to)`, in order, at least one. */
@@ -19,7 +21,7 @@ export type FillOptions = {
 
 /** Publishes the entries in `[from, to)` as facts, in order and a page at a time, from what is committed. Ends early when the signal aborts. */
 export async function fillFacts(
-  { publish, readFacts }: FillParts,
+  { partition, publish, readFacts }: FillParts,
   log: FactLog,
   from: number,
   to: number,
@@ -28,7 +30,7 @@ export async function fillFacts(
   let next = from;
   while (next < to && !signal.aborted) {
     const page = await readFacts(log, next, Math.min(to, next + UNIT_FACTS));
-    await publish(page.map((fact) => toMessage(fact, log)));
+    await publish(page.map((fact) => toMessage(fact, log, partition)));
     next += page.length;
     onStored?.(page.length);
   }

@@ -43,7 +43,8 @@ export async function republish(args: readonly string[], config: Readonly<Ledger
     const results: LogResult[] = [];
     for (const partition of partitions) {
       const of = await holdPartition(postgresUrl, CONSUMERS.ledger(partition), (signal) =>
-        republishPartition(sql, partition, {
+        republishPartition(sql, {
+          partition,
           tenant: values.tenant,
           from: Number(values.from),
           signal,
@@ -77,6 +78,7 @@ export async function republish(args: readonly string[], config: Readonly<Ledger
 }
 
 type RepublishParts = FillParts & {
+  readonly partition: number;
   readonly tenant: string | undefined;
   readonly from: number;
   readonly signal: AbortSignal;
@@ -85,12 +87,8 @@ type RepublishParts = FillParts & {
 };
 type LogResult = { readonly tenant: string; readonly published: number; readonly isComplete: boolean };
 
-async function republishPartition(
-  sql: Sql,
-  partition: number,
-  parts: RepublishParts,
-): Promise<readonly LogResult[]> {
-  const all = await loadPartition(sql, partition);
+async function republishPartition(sql: Sql, parts: RepublishParts): Promise<readonly LogResult[]> {
+  const all = await loadPartition(sql, parts.partition);
   const logs = all.filter(({ tenant }) => (parts.tenant ?? tenant) === tenant);
   const results: LogResult[] = [];
   for (const log of logs) results.push(await republishLog(log, parts));

@@ -1,7 +1,9 @@
 import { parseHex } from '@logline/canon-sign';
+import type { Tip } from '../domain/anchor.ts';
 import type { Changes, SpentBy } from '../domain/draft.ts';
 import type { Seal } from '../domain/seal.ts';
 import { advanceLogs } from './advance-logs.ts';
+import { advancePartition } from './advance-partition.ts';
 import type { AppendConnection } from './append-connection.ts';
 import { insertCheckpoints } from './insert-checkpoints.ts';
 import { insertEntries } from './insert-entries.ts';
@@ -20,6 +22,8 @@ export type Turn = {
   readonly changes: Changes;
   /** One for each of `changes.logs`. */
   readonly seals: readonly Seal[];
+  /** Where the partition stands behind it. */
+  readonly tip: Tip;
   /** Runs while PostgreSQL is busy with the statements; throwing rolls back. */
   readonly meanwhile: () => void;
   /** Called when everything is written and nothing is committed; throwing rolls back. */
@@ -27,12 +31,12 @@ export type Turn = {
 };
 
 /**
- * All that a turn has decided, in one transaction of the epoch: entries, full tiles, checkpoints, key writes, heads, spent keys and nonces, and
- * the logs' new sizes. The statements are on their way when this returns; nothing is promised before it resolves.
+ * All that a turn has decided, in one transaction of the epoch: entries, full tiles, checkpoints, key writes, heads, spent keys and nonces, the
+ * logs' new sizes, and how far the partition has come. The statements are on their way when this returns; nothing is promised before it resolves.
  * @throws LedgerError `LEASE_LOST`, `LOG_MOVED`; PostgresError, of which only `COMMIT_UNKNOWN` leaves open whether it happened
  */
 export function commitTurn(connection: AppendConnection, turn: Turn): Promise<void> {
-  const { partition, lease, nowMs, changes, seals, meanwhile, beforeCommit } = turn;
+  const { partition, lease, nowMs, changes, seals, tip, meanwhile, beforeCommit } = turn;
   const logIds = new Map(seals.map(({ after }) => [after.tenant, after.logId]));
   const withLogId = <T extends { tenant: string }>(items: Iterable<T>) =>
     [...items].map((item) => ({ ...item, logId: logIds.get(item.tenant) ?? 0 }));
@@ -47,6 +51,7 @@ export function commitTurn(connection: AppendConnection, turn: Turn): Promise<vo
   return connection.transaction({
     statements: () => [
       lockLease(connection, lease),
+      advancePartition(connection, partition, tip),
       insertLogs(connection, partition, seals),
       advanceLogs(connection, partition, seals),
       insertEntries(connection, seals),

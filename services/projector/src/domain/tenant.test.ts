@@ -111,6 +111,15 @@ describe('a tenant', () => {
     });
   });
 
+  it('is the same after its log was adopted', () => {
+    const found = { position: 1, chain: `blake3:${'0'.repeat(64)}` };
+    const adopted: TenantFact = {
+      intent: 'registry.log.adopted',
+      payload: { partition: 0, database: found },
+    };
+    expect(given(created, adopted)).toEqual(given(created));
+  });
+
   it('never has two entries of one kid or token id', () => {
     const twice = given(created, keyAdd('laptop'), keyAdd('laptop'), keyAdd('root'));
     expect(twice.keys.map(({ kid }) => kid)).toEqual(['gate', 'laptop', 'root']);

@@ -5,6 +5,7 @@ import {
   type KeyAdd,
   type KeyRevoke,
   type LogPublish,
+  type LogAdopted,
   type RunnerAdd,
   type RunnerAllowance,
   type RunnerRemove,
@@ -53,6 +54,7 @@ export const emptyTenant: TenantView = { origin: '', log_key: '', keys: [], api_
 
 export type TenantFact =
   | { readonly intent: 'registry.tenant.created'; readonly payload: TenantCreated }
+  | { readonly intent: 'registry.log.adopted'; readonly payload: LogAdopted }
   | { readonly intent: 'registry.key.add'; readonly payload: KeyAdd }
   | { readonly intent: 'registry.key.revoke'; readonly payload: KeyRevoke }
   | { readonly intent: 'registry.apikey.create'; readonly payload: ApikeyCreate }
@@ -82,6 +84,8 @@ export function evolveTenant(state: TenantView, fact: TenantFact, index: number)
         runners: [],
       };
     }
+    case 'registry.log.adopted':
+      return state;
     case 'registry.key.add': {
       const { kid, pub, scopes, exp } = fact.payload;
       const key: KeyView = {

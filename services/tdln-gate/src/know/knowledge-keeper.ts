@@ -1,4 +1,5 @@
 import { followKnowledge } from '@logline/jetstream/knowledge';
+import type { FactPlace } from '@logline/contracts';
 import type { Following } from '@logline/jetstream';
 import type { Log } from '@logline/service';
 import type { TenantKnowledge } from '@logline/tdln';
@@ -10,6 +11,7 @@ export type KeeperParts = {
   readonly known: TenantKnowledge;
   readonly store: SnapshotStore;
   readonly snapshotEveryMs: number;
+  readonly onPlace: (place: FactPlace) => void;
   readonly log: Log;
 };
 
@@ -32,7 +34,7 @@ export class KnowledgeKeeper {
 
   /** Resolves when everything stored by now is known. */
   async start(): Promise<void> {
-    const { nc, known, store, snapshotEveryMs, log } = this.#parts;
+    const { nc, known, store, snapshotEveryMs, onPlace, log } = this.#parts;
     const saved = await store.load((tenant, error) =>
       log.warn({ err: error, tenant }, 'a snapshot is left aside'),
     );
@@ -42,6 +44,7 @@ export class KnowledgeKeeper {
       known,
       log,
       fromSequence: saved.sequence + 1,
+      onPlace,
       onTaken: (tenant) => this.#unsaved.add(tenant),
     });
     await this.#following.caughtUp;
