@@ -42,4 +42,9 @@ export const CATALOGUE: readonly Entry[] = [
   { name: 'status', summary: 'the state of one container', load: () => import('./commands/status.ts') },
   { name: 'query', summary: 'facts about one subject', load: () => import('./commands/query.ts') },
   { name: 'receipt', summary: 'verify receipts offline', load: () => import('./commands/receipt.ts') },
+  {
+    name: 'witness',
+    summary: 'watch the logs of others: cosign that they only grow',
+    load: () => import('./commands/witness.ts'),
+  },
 ];

@@ -83,6 +83,9 @@ describe('every command', () => {
       'status',
       'query',
       'receipt verify',
+      'witness init',
+      'witness run',
+      'witness show',
     ]);
   });
 
