@@ -133,6 +133,7 @@ export {
   acceptPartition,
   ALL_STORED_FACTS,
   ANY_INBOX,
+  cosignedOf,
   factSubject,
   inboxPrefix,
   intentTokens,

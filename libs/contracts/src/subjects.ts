@@ -13,6 +13,7 @@ export const submitReport = (tenant: string, runner: string): string =>
   `submit.report.${tenant}.${token(runner)}`;
 export const verifyPartition = (partition: number): string => `verify.${partition}`;
 export const acceptPartition = (partition: number): string => `accept.${partition}`;
+export const cosignedOf = (tenant: string): string => `cosigned.${tenant}`;
 export const parked = (consumer: string, subject: string): string => `parked.${consumer}.${subject}`;
 
 /** What each stream holds, and its consumers take: patterns, for those who configure them. */
@@ -25,6 +26,7 @@ export const SUBJECT_PATTERNS = {
   toVerify: 'verify.*',
   toAccept: 'accept.*',
   facts: 'fact.>',
+  cosigned: 'cosigned.*',
   parked: 'parked.>',
 } as const;
 

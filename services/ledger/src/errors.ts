@@ -5,6 +5,7 @@ export const LEDGER_FAULTS = {
   TOO_LATE: 'retryable', // a deadline passed between decision and COMMIT; rolled back, decided again
   LOG_MOVED: 'retryable', // a log is not at the size this leader remembers: forget, read it again
   LEASE_LOST: 'fatal', // another process leads this partition; nothing was written
+  BAD_POLICY: 'fatal', // the witnesses' policy cannot be read, or no quorum can ever come of it: the process does not start
   LOG_CORRUPT: 'rejected', // stored hashes do not lead to the stored root; nothing is signed for that tenant, others go on
 } as const satisfies Record<string, 'rejected' | 'retryable' | 'fatal'>;
 export type LedgerErrorCode = keyof typeof LEDGER_FAULTS;

@@ -11,6 +11,9 @@ import { AppendService } from './append/append.service.ts';
 import type { LedgerConfig } from './config.ts';
 import { LEDGER_FAULTS } from './errors.ts';
 import { assemblePartition, type Partition } from './lead/partition.ts';
+import { reportWitnesses } from './witness/report-witnesses.ts';
+import { readWitnessSettings } from './witness/assemble-witnesses.ts';
+import { witnessMetrics } from './witness/witness-metrics.ts';
 
 export const POOL: unique symbol = Symbol('POOL');
 const PARTITION: unique symbol = Symbol('PARTITION');
@@ -21,6 +24,7 @@ export class LedgerModule {
   static register(config: Readonly<LedgerConfig>, { log, metrics, readiness }: ServiceParts): DynamicModule {
     const postgresUrl = readSecretFile(config.postgresUrlFile);
     const signer = readKeyFile(config.keyFile);
+    const witnessing = readWitnessSettings(config, () => witnessMetrics(metrics));
     return {
       module: LedgerModule,
       controllers: [AppendController],
@@ -50,8 +54,10 @@ export class LedgerModule {
               signer,
               origin,
               metrics: appendMetrics(metrics),
+              witnessing,
               log,
             });
+            reportWitnesses([partition], { metrics, readiness });
             const { append, lane, leadership } = partition;
             metrics.gauge('ledger_leading', '1 while this process leads the partition', () =>
               leadership.epoch === undefined ? 0 : 1,

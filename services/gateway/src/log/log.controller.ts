@@ -7,9 +7,10 @@ import { AuthService } from '../auth/auth.service.ts';
 import { Moves } from '../auth/moves.ts';
 import { GatewayError } from '../errors.ts';
 import { parseDto } from '../http/parse-dto.ts';
-import { findEntries, findTile, newestCheckpoint } from '../storage/log-views.ts';
+import { findEntries, findTile } from '../storage/log-views.ts';
 import { POOL } from '../storage/pool.ts';
 import { LogParam } from './log.dto.ts';
+import { servedCheckpoint } from './served-checkpoint.ts';
 
 const IMMUTABLE = 'private, max-age=31536000, immutable';
 
@@ -25,7 +26,7 @@ export class LogController {
   @Get(PATHS.checkpoint)
   async checkpoint(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const tenant = await this.ownLog(request, reply);
-    const note = await newestCheckpoint(this.pool, tenant);
+    const note = await servedCheckpoint(this.pool, tenant, request.query);
     if (note === null) throw notFound();
     await reply
       .header('Content-Type', 'text/plain; charset=utf-8')
