@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import type { LedgerConfig } from '../config.ts';
 import { LedgerError } from '../errors.ts';
 import type { Sql } from '../storage/append-connection.ts';
+import { inTurn } from '../storage/in-turn.ts';
 import { readCheckpoint } from '../storage/read-checkpoint.ts';
 import { saveCosignature } from '../storage/save-cosignature.ts';
 import { askWitness } from './ask-witness.ts';
@@ -43,8 +44,10 @@ export function readWitnessSettings(
 /** The witnesses of one partition's logs. */
 export function assembleWitnesses(
   { policy, timeoutMs, everyMs, metrics }: WitnessSettings,
-  { sql, publisher, log }: { readonly sql: Sql; readonly publisher: Publisher; readonly log: Logger },
+  parts: { readonly sql: Sql; readonly publisher: Publisher; readonly log: Logger },
 ): WitnessLane {
+  const { publisher, log } = parts;
+  const sql = inTurn(parts.sql);
   return new WitnessLane({
     policy,
     ask: askWitness,

@@ -40,6 +40,7 @@ class Witnesses {
   readonly errors: string[] = [];
   readonly sizes = new Map<string, number>();
   behave: Record<string, Behaviour | undefined> = {};
+  isBroken = false;
   inFlight = 0;
   mostInFlight = 0;
   readonly lane: WitnessLane;
@@ -67,10 +68,14 @@ class Witnesses {
       readCheckpoint: (logId, size) => Promise.resolve(noteOf('x'.repeat(logId), size)),
       prove: () => Promise.resolve([]),
       save: ({ tenant }, { id }, cosigned) => {
+        if (this.isBroken) return Promise.reject(new Error('no database'));
         this.saved.set(`${id} ${tenant}`, cosigned);
         return Promise.resolve();
       },
-      publish: (tenant, note) => Promise.resolve(this.published.push({ tenant, note })),
+      publish: (tenant, note) =>
+        this.isBroken
+          ? Promise.reject(new Error('no stream'))
+          : Promise.resolve(this.published.push({ tenant, note })),
       timeoutMs: 1_000,
       everyMs,
       clock: Date.now,
@@ -224,6 +229,21 @@ describe('the witness lane', () => {
     all.lane.committed([sealOf('acme', 500)]);
     await settle(10_000);
     expect(all.sizesAsked('w1')).toHaveLength(3);
+    await all.lane.stop();
+  });
+
+  it('covers what witnesses have cosigned also while nothing can be stored or sent, and sends it later', async () => {
+    const all = new Witnesses();
+    all.isBroken = true;
+    all.lane.start([]);
+    all.lane.committed([sealOf('acme', 5)]);
+    await settle();
+    expect(all.lane.covers({ tenant: 'acme', origin: originOf('acme') }, 5)).toBe(true);
+    expect(all.published).toEqual([]);
+    all.isBroken = false;
+    await settle(10_000);
+    expect(all.published).toHaveLength(1);
+    expect(all.asked).toHaveLength(3);
     await all.lane.stop();
   });
 

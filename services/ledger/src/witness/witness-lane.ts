@@ -220,12 +220,14 @@ export class WitnessLane {
     const { size } = state.newest;
     const note = state.newest.note ?? (await readCheckpoint(log.logId, size));
     state.startedMs = clock();
-    await Promise.all(
+    const asked = await Promise.allSettled(
       policy.witnesses
         .filter((witness) => this.#isDue(state, witness, size, state.startedMs))
         .map((witness) => this.#ask(state, witness, size, note)),
     );
     if (this.#stopping.aborted) return undefined;
+    const failed = asked.find((one) => one.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
     await this.#publish(state, size, note);
     if (state.newest.size > size) return this.#untilNextMs(state);
     const dueMs = policy.witnesses.flatMap(({ name }) => {
@@ -282,7 +284,13 @@ export class WitnessLane {
     if (opinion.contradiction !== undefined || opinion.refusals > 0)
       this.#parts.log.info({ witness: witness.name, log: state.log.origin }, 'a witness cosigns again');
     Object.assign(opinion, { cosigned, refusals: 0, retryAtMs: 0, contradiction: undefined });
-    await this.#parts.save(state.log, witness, cosigned);
+    // the witness has it on disk: what is not stored here is asked of it again
+    await this.#parts.save(state.log, witness, cosigned).catch((err: unknown) => {
+      this.#parts.log.warn(
+        { err, witness: witness.name, log: state.log.origin },
+        'a cosignature is not stored',
+      );
+    });
     if (this.#isQuorum(state, cosigned.size)) this.#waiters.cover(state.log.tenant, cosigned.size);
   }
 
