@@ -52,4 +52,9 @@ export const CATALOGUE: readonly Entry[] = [
     summary: 'check, export, import and republish the logs (operator)',
     load: () => import('./commands/ledger.ts'),
   },
+  {
+    name: 'witness',
+    summary: 'watch the logs of others: cosign that they only grow',
+    load: () => import('./commands/witness.ts'),
+  },
 ];

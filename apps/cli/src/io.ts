@@ -16,6 +16,8 @@ export type Io = {
   readonly home: string;
   /** Aborted by Ctrl-C. */
   readonly signal: AbortSignal;
+  /** Calls `stop` on SIGTERM, where the process would else end at once; `reload` on SIGHUP. For what serves others. */
+  onSignals?(stop: () => void, reload: () => void): void;
   nowMs(): number;
   random(bytes: number): Uint8Array;
 };
@@ -28,7 +30,7 @@ export type Sink = {
   readonly columns?: number;
 };
 
-export function processIo(signal: AbortSignal): Io {
+export function processIo(signal: AbortSignal, onSignals: NonNullable<Io['onSignals']>): Io {
   return {
     stdin: process.stdin,
     openTerminal,
@@ -38,6 +40,7 @@ export function processIo(signal: AbortSignal): Io {
     cwd: process.cwd(),
     home: homedir(),
     signal,
+    onSignals,
     nowMs: () => Date.now(),
     random: (bytes) => new Uint8Array(randomBytes(bytes)),
   };

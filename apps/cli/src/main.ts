@@ -10,12 +10,18 @@ async function main(): Promise<void> {
     interrupted.abort(new DOMException('interrupted', 'AbortError'));
     setTimeout(() => process.exit(130), 1000).unref();
   });
-  process.on('SIGTERM', () => process.exit(143));
+  // one listener for good: a signal that arrives while listeners change would be lost
+  let end: () => void = () => process.exit(143);
+  process.on('SIGTERM', () => end());
+  const io = processIo(interrupted.signal, (stop, reload) => {
+    end = stop;
+    process.on('SIGHUP', reload);
+  });
   // a reader that went away (| head) is no failure of ours
   for (const stream of [process.stdout, process.stderr]) {
     stream.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
   }
-  const exitCode = await run(process.argv.slice(2), processIo(interrupted.signal), version());
+  const exitCode = await run(process.argv.slice(2), io, version());
   process.exitCode = interrupted.signal.aborted ? 130 : exitCode;
   // sockets kept alive for a next request would hold the process
   if (process.stdout.writableLength === 0 && process.stderr.writableLength === 0) process.exit();

@@ -95,6 +95,9 @@ describe('every command', () => {
       'ledger export',
       'ledger import',
       'ledger republish',
+      'witness init',
+      'witness run',
+      'witness show',
     ]);
   });
 

@@ -21,6 +21,8 @@ export function layoutOf(root: string, home: string) {
     runnerJournal: join(dev, 'runner'),
     // of this installation's own, on the machine's tmpfs
     runnerSecrets: `/dev/shm/logline-${blake3Hash(utf8(home)).slice('blake3:'.length, 'blake3:'.length + 16)}`,
+    /** Who cosigns this installation's checkpoints; taken where it is there (docs/witnesses.md). */
+    witnessPolicy: join(dev, 'witness-policy'),
     wallet: join(dev, 'wallet.json'),
     job: join(dev, 'job'),
   } as const;

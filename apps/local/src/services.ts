@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { runnerUser } from '@logline/contracts';
 import type { ProcessOptions } from '@logline/engines';
@@ -38,6 +39,7 @@ export const STOP_ORDER = [
 ] as const;
 
 export function serviceSpecs({
+  layout,
   secretFile,
   ports,
   origin,
@@ -56,7 +58,11 @@ export function serviceSpecs({
       role: 'ledger',
       owner: 'ledger_owner',
       port: port('ledger'),
-      env: { ...key('log'), ORIGIN: origin },
+      env: {
+        ...key('log'),
+        ORIGIN: origin,
+        ...(existsSync(layout.witnessPolicy) ? { WITNESS_POLICY_FILE: layout.witnessPolicy } : {}),
+      },
     },
     {
       name: 'tdln-gate',

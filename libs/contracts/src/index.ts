@@ -148,6 +148,7 @@ export {
   ALL_STORED_FACTS,
   anchorOf,
   ANY_INBOX,
+  cosignedOf,
   factSubject,
   inboxPrefix,
   intentTokens,

@@ -100,6 +100,7 @@ export function permissionsOf(user: NatsUser): NatsPermissions {
         publish: {
           allow: [
             SUBJECT_PATTERNS.facts,
+            SUBJECT_PATTERNS.cosigned,
             SUBMIT_RECHECK,
             ANY_INBOX,
             `$JS.API.STREAM.MSG.GET.${STREAMS.facts}`,
@@ -131,6 +132,7 @@ export function permissionsOf(user: NatsUser): NatsPermissions {
           allow: [
             parked(CONSUMERS.projector, '>'),
             ...consume(STREAMS.facts, CONSUMERS.projector, { filter: ALL_STORED_FACTS }),
+            ...consume(STREAMS.cosigned, CONSUMERS.projectorCosigned, { filter: SUBJECT_PATTERNS.cosigned }),
           ],
         },
         subscribe,

@@ -10,6 +10,8 @@ export const STREAMS = {
   accept: 'ACCEPT',
   /** Facts, in log order per tenant: file, S2, deny delete, republished to the bare subject. */
   facts: 'FACTS',
+  /** Checkpoints that a quorum of witnesses has cosigned: file, the newest of each log. */
+  cosigned: 'COSIGNED',
   /** What a reader of facts could not handle, with the reason. */
   parked: 'PARKED',
 } as const;
@@ -22,6 +24,7 @@ export const CONSUMERS = {
   ledger: (partition: number): string => `ledger-${partition}`,
   orchestrator: (partition: number): string => `orchestrator-${partition}`,
   projector: 'projector',
+  projectorCosigned: 'projector-cosigned',
   runner: (user: string): string => user,
 } as const;
 

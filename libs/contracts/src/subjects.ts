@@ -15,6 +15,7 @@ export const submitReport = (tenant: string, runner: string): string =>
 export const verifyPartition = (partition: number): string => `verify.${partition}`;
 export const acceptPartition = (partition: number): string => `accept.${partition}`;
 export const anchorOf = (partition: number): string => `$KV.${ANCHOR_BUCKET}.${partition}`;
+export const cosignedOf = (tenant: string): string => `cosigned.${tenant}`;
 export const parked = (consumer: string, subject: string): string => `parked.${consumer}.${subject}`;
 
 /** What each stream holds, and its consumers take: patterns, for those who configure them. */
@@ -27,6 +28,7 @@ export const SUBJECT_PATTERNS = {
   toVerify: 'verify.*',
   toAccept: 'accept.*',
   facts: 'fact.>',
+  cosigned: 'cosigned.*',
   parked: 'parked.>',
   anchors: `$KV.${ANCHOR_BUCKET}.*`,
 } as const;

@@ -80,6 +80,19 @@ export function streamConfigs(replicas: number): readonly StreamConfig[] {
       num_replicas: replicas,
     },
     {
+      // a note of some kB for each log; who reads late wants the newest only
+      name: STREAMS.cosigned,
+      subjects: [SUBJECT_PATTERNS.cosigned],
+      storage: 'file',
+      retention: 'limits',
+      discard: 'old',
+      max_msgs_per_subject: 1,
+      max_bytes: 1024 * MIB,
+      max_age: 0,
+      duplicate_window: seconds(120),
+      num_replicas: replicas,
+    },
+    {
       name: STREAMS.parked,
       subjects: [SUBJECT_PATTERNS.parked],
       storage: 'file',
@@ -168,6 +181,7 @@ export function consumerConfigs(partitions = 1): readonly DurableConsumer[] {
     ...Array.from({ length: partitions }, (_, partition) => ledgerConsumer(partition)),
     durable(STREAMS.facts, CONSUMERS.orchestrator(FIRST_PARTITION), ALL_STORED_FACTS, LED),
     durable(STREAMS.facts, CONSUMERS.projector, ALL_STORED_FACTS, LED),
+    durable(STREAMS.cosigned, CONSUMERS.projectorCosigned, SUBJECT_PATTERNS.cosigned, LED),
   ];
 }
 

@@ -37,4 +37,5 @@ export { buildTlogCheck, type GoVerdict, type TlogCheck } from './tlog-check.ts'
 export { sharedFile } from './shared-file.ts';
 export { signedSpan, type SignedSpan, type SpanParts } from './spans.ts';
 export { TestLog, type TestFact } from './test-log.ts';
+export { newWitness, startWitness, type TestWitness, type WitnessProcess } from './witness-process.ts';
 export { startWorld, type World, type WorldOptions } from './world.ts';

@@ -7,6 +7,8 @@ export const TLOG_FAULTS = {
   MALFORMED_NOTE: 'rejected', // not a signed note
   MALFORMED_KEY: 'rejected', // not a verifier key of a type known here, or its id is not that of its bytes
   MALFORMED_CHECKPOINT: 'rejected', // a note that is no checkpoint
+  MALFORMED_POLICY: 'rejected', // not a policy of logs, witnesses, groups and one quorum
+  MALFORMED_REQUEST: 'rejected', // not an add-checkpoint request
   MALFORMED_RECEIPT: 'rejected', // an object that is no receipt
   OUT_OF_RANGE: 'rejected', // asked to prove something that is not in a tree of that size
   ENTRY_TOO_LARGE: 'rejected', // an entry of more than 65,535 bytes fits no bundle

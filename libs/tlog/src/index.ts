@@ -30,6 +30,15 @@ export {
   verifyConsistency,
   type ConsistencyClaim,
 } from './consistency.ts';
+export {
+  cosign,
+  cosignaturesOf,
+  formatCosignerKey,
+  parseCosignerKey,
+  toCosignerKey,
+  type Cosignature,
+  type CosignerKey,
+} from './cosignature.ts';
 export { TLOG_FAULTS, TlogError, type TlogErrorCode } from './errors.ts';
 export { growthTiles, orderHeads, verifyGrowth, verifyGrowthFromTiles, type HeadOrder } from './growth.ts';
 export { inclusionNodes, proveInclusion, verifyInclusion, type InclusionClaim } from './inclusion.ts';
@@ -37,8 +46,10 @@ export { leafHash } from './leaf.ts';
 export {
   decodeNote,
   formatNote,
+  formatSignature,
   formatVkey,
   parseNote,
+  parseSignatureLines,
   parseVkey,
   signNote,
   toVkey,
@@ -49,6 +60,14 @@ export {
   type VerifiedNote,
   type Vkey,
 } from './note.ts';
+export {
+  isQuorum,
+  parsePolicy,
+  type Policy,
+  type PolicyGroup,
+  type PolicyLog,
+  type PolicyWitness,
+} from './policy.ts';
 export { formatProof, parseProof, verifyProof, type ProvenLeaf, type TlogProof } from './proof.ts';
 export {
   parseReceipt,
@@ -89,3 +108,11 @@ export {
   type NodeId,
   type ReadNode,
 } from './tree.ts';
+export {
+  decideAddCheckpoint,
+  formatAddCheckpoint,
+  parseAddCheckpoint,
+  type AddCheckpoint,
+  type WitnessKnowledge,
+  type WitnessVerdict,
+} from './witness.ts';

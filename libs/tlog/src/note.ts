@@ -91,18 +91,26 @@ export function parseVkey(text: string): Vkey {
 
 /** @throws TlogError `MALFORMED_KEY` as {@link formatVkey} does */
 export function toVkey(name: string, publicKey: Uint8Array): Vkey {
+  if (publicKey.length !== 32)
+    throw new TlogError('MALFORMED_KEY', `an Ed25519 public key has 32 bytes, not ${publicKey.length}`);
+  return { name, keyId: keyIdOf(name, typed(publicKey)), publicKey };
+}
+
+/**
+ * The key id of a key whose bytes begin with its type, as 8 lower-case hex digits.
+ * @throws TlogError `MALFORMED_KEY` if the name is empty or has spaces or `+`
+ */
+export function keyIdOf(name: string, typedKey: Uint8Array): string {
   if (!isKeyName(name))
     throw new TlogError(
       'MALFORMED_KEY',
       'a key name is not empty and has neither spaces nor + nor control characters',
     );
-  if (publicKey.length !== 32)
-    throw new TlogError('MALFORMED_KEY', `an Ed25519 public key has 32 bytes, not ${publicKey.length}`);
   const head = utf8(`${name}\n`);
-  const input = new Uint8Array(head.length + 1 + publicKey.length);
+  const input = new Uint8Array(head.length + typedKey.length);
   input.set(head);
-  input.set(typed(publicKey), head.length);
-  return { name, keyId: formatHex(sha256(input).subarray(0, 4)), publicKey };
+  input.set(typedKey, head.length);
+  return formatHex(sha256(input).subarray(0, 4));
 }
 
 /**
@@ -138,6 +146,16 @@ export function parseNote(note: string): Note {
   if (lines.length > MAX_SIGNATURES)
     throw new TlogError('MALFORMED_NOTE', `more than ${MAX_SIGNATURES} signatures are not read`);
   return { text: note.slice(0, split + 1), signatures: lines.map(parseSignature) };
+}
+
+/**
+ * Signature lines without the note they belong under, as a witness answers them. Length and number are bounded.
+ * @throws TlogError `MALFORMED_NOTE`
+ */
+export function parseSignatureLines(text: string): readonly NoteSignature[] {
+  if (text.startsWith('\n') || text.includes('\n\n'))
+    throw new TlogError('MALFORMED_NOTE', 'there is an empty line among the signatures');
+  return parseNote(`\n\n${text}`).signatures;
 }
 
 /**
@@ -218,7 +236,11 @@ function parseSignature(line: string): NoteSignature {
   return { name, keyId: formatHex(bytes.subarray(0, 4)), signature: bytes.slice(4) };
 }
 
-function formatSignature({ name, keyId, signature }: NoteSignature): string {
+/**
+ * The line of one signature, with its newline.
+ * @throws TlogError `MALFORMED_NOTE` if it could not be read back
+ */
+export function formatSignature({ name, keyId, signature }: NoteSignature): string {
   if (!isKeyName(name) || !/^[0-9a-f]{8}$/.test(keyId) || signature.length === 0) {
     throw new TlogError('MALFORMED_NOTE', 'a signature needs a key name, a key id and bytes');
   }

@@ -10,8 +10,8 @@ export interface WholeTree {
   rootAt(size: number): Uint8Array;
 }
 
-export function wholeTree(size: number): WholeTree {
-  const leaves = leavesOf(size);
+export function wholeTree(size: number, entryOf: (at: number) => string = String): WholeTree {
+  const leaves = leavesOf(size, 0, entryOf);
   const levels: Uint8Array[][] = [leaves];
   for (let below = leaves; below.length > 1;) {
     const level: Uint8Array[] = [];
@@ -31,8 +31,8 @@ export function wholeTree(size: number): WholeTree {
 }
 
 /** Leaf hashes of the entries "0", "1", "2", … */
-export function leavesOf(count: number, from = 0): Uint8Array[] {
-  return Array.from({ length: count }, (_, at) => leafHash(new TextEncoder().encode(String(from + at))));
+export function leavesOf(count: number, from = 0, entryOf: (at: number) => string = String): Uint8Array[] {
+  return Array.from({ length: count }, (_, at) => leafHash(new TextEncoder().encode(entryOf(from + at))));
 }
 
 export function hashAt(hashes: readonly Uint8Array[], at: number): Uint8Array {

@@ -1,7 +1,7 @@
 import { IsSecretFile, ServiceConfig } from '@logline/service';
 import { MOST_PARTITIONS } from '@logline/contracts';
 import { Type } from 'class-transformer';
-import { IsInt, IsOptional, Matches, Max, Min } from 'class-validator';
+import { IsIn, IsInt, IsOptional, Matches, Max, Min } from 'class-validator';
 
 export const PREFIX = 'LOGLINE_LEDGER';
 
@@ -35,6 +35,32 @@ export class LedgerConfig extends ServiceConfig {
   @IsOptional()
   @Matches(/^\d{1,3}(,\d{1,3})*$/, { message: 'must be numbers of partitions with commas between them' })
   readonly leads?: string;
+
+  /** Policy file (C2SP tlog-policy) of the witnesses that cosign our checkpoints, each with its URL; `log` lines, where there are any, name the logs that are sent to them. Left out: no witnesses. */
+  @IsOptional()
+  @IsSecretFile()
+  readonly witnessPolicyFile?: string;
+
+  /** `fail_open`: receipts do not wait for witnesses. `fail_closed`: no receipt is given out before the policy's quorum has cosigned a checkpoint that covers it. */
+  @IsOptional()
+  @IsIn(['fail_open', 'fail_closed'])
+  readonly witnessMode: 'fail_open' | 'fail_closed' = 'fail_open';
+
+  /** How long a witness may take to answer. */
+  @IsOptional()
+  @Type(() => Number)
+  @IsInt()
+  @Min(50)
+  @Max(30_000)
+  readonly witnessTimeoutMs: number = 1_000;
+
+  /** A log that grows is sent to its witnesses this often at most; with `fail_closed` receipts wait for it. 1,000 when left out, and 0 with `fail_closed`. */
+  @IsOptional()
+  @Type(() => Number)
+  @IsInt()
+  @Min(0)
+  @Max(3_600_000)
+  readonly witnessEveryMs?: number;
 }
 
 /** Not the service's own prefix: the service must not even be told. */

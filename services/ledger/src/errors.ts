@@ -11,6 +11,7 @@ export const LEDGER_FAULTS = {
   LEDGER_RUNS: 'rejected', // a chore that needs the partition's lease, while a ledger holds it: stop it first
   BEHIND_ANCHOR: 'fatal', // the database lacks commits that were acknowledged, or has others: signing would fork; `logline log adopt` alone leads on
   ANCHOR_MISSING: 'fatal', // nothing says that the database has all that was acknowledged: the same
+  BAD_POLICY: 'fatal', // the witnesses' policy cannot be read, or no quorum can ever come of it: the process does not start
   LOG_CORRUPT: 'rejected', // stored hashes do not lead to the stored root; nothing is signed for that tenant, others go on
 } as const satisfies Record<string, 'rejected' | 'retryable' | 'fatal'>;
 export type LedgerErrorCode = keyof typeof LEDGER_FAULTS;

@@ -10,6 +10,9 @@ import type { LedgerConfig } from './config.ts';
 import { LEDGER_FAULTS } from './errors.ts';
 import { assemblePartition } from './lead/partition.ts';
 import { ledPartitions, PARTITIONS, Partitions } from './lead/partitions.ts';
+import { reportWitnesses } from './witness/report-witnesses.ts';
+import { readWitnessSettings } from './witness/assemble-witnesses.ts';
+import { witnessMetrics } from './witness/witness-metrics.ts';
 
 export const POOL: unique symbol = Symbol('POOL');
 
@@ -20,6 +23,7 @@ export class LedgerModule {
     const postgresUrl = readSecretFile(config.postgresUrlFile);
     const signer = readKeyFile(config.keyFile);
     const led = ledPartitions(config);
+    const witnessing = readWitnessSettings(config, () => witnessMetrics(metrics));
     return {
       module: LedgerModule,
       controllers: led.map(appendController),
@@ -45,7 +49,17 @@ export class LedgerModule {
             pool: Pool,
           ): Partitions => {
             const { origin, partitions: count } = config;
-            const shared = { nc, strategy, postgresUrl, pool, signer, origin, log, partitions: count };
+            const shared = {
+              nc,
+              strategy,
+              postgresUrl,
+              pool,
+              signer,
+              origin,
+              log,
+              witnessing,
+              partitions: count,
+            };
             const lines = new LedgerLines(publisher);
             const shown = appendMetrics(metrics);
             const partitions = new Partitions(
@@ -57,6 +71,7 @@ export class LedgerModule {
               ),
             );
             partitions.show(metrics, readiness);
+            reportWitnesses(partitions.all, { metrics, readiness });
             readiness.add('nats', () => !nc.isClosed() || 'the connection is closed');
             return partitions;
           },

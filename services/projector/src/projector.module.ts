@@ -7,6 +7,7 @@ import { Leadership, openPool, POSTGRES_FAULTS, query, type Pool } from '@loglin
 import { FactReaderMetrics, readSecretFile, type ServiceParts } from '@logline/service';
 import type { ProjectorConfig } from './config.ts';
 import { PROJECTOR_FAULTS } from './errors.ts';
+import { CosignedController } from './cosigned/cosigned.controller.ts';
 import { ProjectController } from './project/project.controller.ts';
 import { ProjectService } from './project/project.service.ts';
 import { POOL } from './storage/pool.ts';
@@ -34,7 +35,7 @@ export class ProjectorModule {
           classify: classifyBy({ PostgresError: POSTGRES_FAULTS, ProjectorError: PROJECTOR_FAULTS }),
         }),
       ],
-      controllers: [ProjectController],
+      controllers: [ProjectController, CosignedController],
       providers: [
         { provide: POOL, useFactory: () => openPool(url, { name: 'projector', max: 4, pipeline: true }) },
         {
@@ -60,8 +61,14 @@ export class ProjectorModule {
                 const noLaterThan = (await loadCursor(pool, STREAMS.facts)) + 1;
                 await recreateConsumer(nc, STREAMS.facts, CONSUMER, { noLaterThan });
                 strategy.resume(STREAMS.facts, CONSUMER);
+                // one message for each log: all of them again, whatever the database lost
+                await recreateConsumer(nc, STREAMS.cosigned, CONSUMERS.projectorCosigned, { noLaterThan: 1 });
+                strategy.resume(STREAMS.cosigned, CONSUMERS.projectorCosigned);
               },
-              end: () => strategy.pause(STREAMS.facts, CONSUMER),
+              end: async () => {
+                await strategy.pause(STREAMS.facts, CONSUMER);
+                await strategy.pause(STREAMS.cosigned, CONSUMERS.projectorCosigned);
+              },
               log,
             });
             metrics.gauge('projector_leading', '1 while this process writes the views', () =>

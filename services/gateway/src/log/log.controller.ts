@@ -12,6 +12,7 @@ import { POOL } from '../storage/pool.ts';
 import { LogAccess, notThere } from './log-access.ts';
 import { CheckpointQuery } from './log.dto.ts';
 import { etagOf, sendCacheable } from './send-cacheable.ts';
+import { servedCheckpoint } from './served-checkpoint.ts';
 
 const TEXT = 'text/plain; charset=utf-8';
 const BYTES = 'application/octet-stream';
@@ -28,9 +29,11 @@ export class LogController {
   @Get(PATHS.checkpoint)
   async checkpoint(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const { tenant, isPublic, who } = await this.access.readerOf(request, reply);
-    const { size } = parseDto(CheckpointQuery, request.query);
+    const { size, cosigned } = parseDto(CheckpointQuery, request.query);
     const find = () =>
-      size === undefined ? newestCheckpoint(this.pool, tenant) : findCheckpoint(this.pool, tenant, size);
+      size === undefined
+        ? servedCheckpoint(this.pool, tenant, { mustBeCosigned: cosigned === 'true' })
+        : findCheckpoint(this.pool, tenant, size);
     const found = await this.moves.findSoon(tenant, find, who);
     if (found === null) {
       if (size === undefined) throw notThere();

@@ -1,5 +1,5 @@
 import { Transform } from 'class-transformer';
-import { Allow, IsInt, IsOptional, IsString, Matches, Max } from 'class-validator';
+import { Allow, IsIn, IsInt, IsOptional, IsString, Matches, Max } from 'class-validator';
 import { SPAN_ID_PATTERN } from '@logline/contracts';
 
 const DECIMAL = /^(0|[1-9][0-9]{0,15})$/;
@@ -33,6 +33,11 @@ export class CheckpointQuery {
   @IsOptional()
   @IsCount()
   readonly size?: number;
+
+  /** `true`: the newest that a quorum of witnesses has cosigned. */
+  @IsOptional()
+  @IsIn(['true', 'false'])
+  readonly cosigned?: 'true' | 'false';
 }
 
 /** Exactly one of `this`, `leaf` and `index` says which entry is meant. */

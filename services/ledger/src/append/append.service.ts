@@ -6,6 +6,7 @@ import { belongsTo } from '../domain/assignment.ts';
 import { toFailureAck } from '../domain/ack.ts';
 import { type BatchRequest, toRequests } from '../domain/batch.ts';
 import { toAccepted } from '../domain/pass-on.ts';
+import type { Seal } from '../domain/seal.ts';
 import { toRecheck } from '../domain/recheck.ts';
 import { LedgerError } from '../errors.ts';
 import { isSame, type Tip } from '../domain/anchor.ts';
@@ -17,6 +18,7 @@ import { loadTip } from '../storage/load-tip.ts';
 import type { AppendMetrics } from './append-metrics.ts';
 import type { Memory } from './memory.ts';
 import { pause } from './pause.ts';
+import type { ReceiptHold } from './receipt-hold.ts';
 import { type Answer, takeTurn, type TurnContext, type TurnResult } from './turn.ts';
 import { type Waiting, WaitingRoom } from './waiting-room.ts';
 
@@ -38,6 +40,10 @@ export type AppendParts = Omit<TurnContext, 'lease' | 'tip'> & {
   readonly recheck: (request: SubmitRequest, bodies: readonly Uint8Array[]) => Promise<void>;
   /** This process does not lead any more, whatever it believed. */
   readonly onDeposed: () => void;
+  /** Every commit, as soon as it is one. Never waits, never throws. */
+  readonly committed?: (seals: readonly Seal[]) => void;
+  /** Keeps receipts back until witnesses have cosigned them; left out, nothing waits. */
+  readonly hold?: ReceiptHold | undefined;
   readonly metrics: AppendMetrics;
   readonly log: Logger;
 };
@@ -142,8 +148,9 @@ export class AppendService {
         });
         await this.#anchor(turn, result, epoch);
         if (result.tip === undefined) await this.#confirm(tip, epoch);
+        this.#parts.committed?.(result.seals);
         this.#publish(result);
-        this.#answer(turn, result);
+        this.#answer(turn, result, signal);
         this.#parts.metrics.turn(result);
         return;
       } catch (error) {
@@ -293,20 +300,27 @@ export class AppendService {
       this.#parts.lane.push({ log: seal.after, size: seal.after.size, facts: toFacts(seal) });
   }
 
-  #answer(turn: readonly Waiting[], { answers }: TurnResult): void {
+  #answer(turn: readonly Waiting[], { answers }: TurnResult, signal: AbortSignal): void {
     let at = 0;
     for (const waiting of turn) {
       const own = answers.slice(at, (at += waiting.requests.length));
-      for (const { request, acks } of own) {
-        const ready = acks.flatMap((ack, position) =>
-          ack === undefined ? [] : [{ position: request.spans[position]?.position ?? 0, ack }],
-        );
-        if (ready.length > 0) this.#parts.answer(request.reply, request.trace, ready);
+      const open: Promise<void>[] = [];
+      for (const answer of own) {
+        const held = this.#parts.hold?.hold(answer, signal);
+        if (held === undefined) this.#reply(answer);
+        else open.push(held.then((released) => this.#reply(released)));
+        if (answer.acks.includes(undefined)) open.push(this.#recheck(answer));
       }
-      const goesBack = own.filter(({ acks }) => acks.includes(undefined));
-      if (goesBack.length === 0) waiting.done();
-      else void Promise.all(goesBack.map((answer) => this.#recheck(answer))).then(waiting.done, waiting.fail);
+      if (open.length === 0) waiting.done();
+      else void Promise.all(open).then(waiting.done, waiting.fail);
     }
+  }
+
+  #reply({ request, acks }: Answer): void {
+    const ready = acks.flatMap((ack, position) =>
+      ack === undefined ? [] : [{ position: request.spans[position]?.position ?? 0, ack }],
+    );
+    if (ready.length > 0) this.#parts.answer(request.reply, request.trace, ready);
   }
 
   async #recheck({ request, outcomes }: Answer): Promise<void> {

@@ -91,6 +91,13 @@ export function toFailureAck(to: Addressee, code: '500_INTERNAL' | '503_UNAVAILA
   ]);
 }
 
+/** It is committed, and its receipt is not given out before a quorum of witnesses has cosigned a checkpoint that covers it. */
+export function toUnwitnessedAck(to: Addressee): Ack {
+  return toNo(to, '503_UNAVAILABLE', [
+    ['', 'committed, and not yet cosigned by a quorum of witnesses: the receipt is given once it is'],
+  ]);
+}
+
 /** Why a verdict says no; undefined when it does not. */
 function denialOf({ payload }: Verdict): Fault[] | undefined {
   if (payload['decision'] !== 'deny' && payload['ok'] !== false) return undefined;

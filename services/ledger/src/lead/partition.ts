@@ -20,13 +20,17 @@ import type { AppendMetrics } from '../append/append-metrics.ts';
 import { AppendService } from '../append/append.service.ts';
 import { Memory } from '../append/memory.ts';
 import { LedgerError } from '../errors.ts';
+import { ReceiptHold } from '../append/receipt-hold.ts';
 import { fromStored } from '../publish/fact.ts';
 import { FactsLane } from '../publish/facts-lane.ts';
 import { AppendConnection } from '../storage/append-connection.ts';
+import { loadCosignatures } from '../storage/load-cosignatures.ts';
 import { loadPartition } from '../storage/load-logs.ts';
 import { onPool } from '../storage/on-pool.ts';
 import { pruneSpent } from '../storage/prune-spent.ts';
 import { readFacts } from '../storage/read-facts.ts';
+import { assembleWitnesses, type WitnessSettings } from '../witness/assemble-witnesses.ts';
+import type { WitnessLane } from '../witness/witness-lane.ts';
 
 export type PartitionParts = {
   readonly partition: number;
@@ -43,6 +47,8 @@ export type PartitionParts = {
   /** What the logs' origins begin with. */
   readonly origin: string;
   readonly metrics: AppendMetrics;
+  /** Who cosigns our checkpoints; nobody when left out. */
+  readonly witnessing?: WitnessSettings | undefined;
   readonly log: Logger;
 };
 
@@ -51,6 +57,8 @@ export type Partition = {
   readonly anchor: AnchorKeeper;
   readonly lane: FactsLane;
   readonly leadership: Leadership;
+  readonly witnesses: WitnessLane | undefined;
+  readonly hold: ReceiptHold | undefined;
 };
 
 const PRUNE_EVERY_MS = 600_000;
@@ -86,6 +94,12 @@ export function assemblePartition(parts: PartitionParts): Partition {
     store: anchorStore(nc),
     clock: Date.now,
   });
+  const { witnessing } = parts;
+  const witnesses = witnessing && assembleWitnesses(witnessing, { sql, publisher, log });
+  const hold =
+    witnesses !== undefined && witnessing?.mode === 'fail_closed'
+      ? new ReceiptHold(witnesses, (tenant) => `${origin}/${tenant}`, Date.now)
+      : undefined;
   const append = new AppendService({
     partition,
     leaseName: consumer,
@@ -110,6 +124,8 @@ export function assemblePartition(parts: PartitionParts): Partition {
     passOn: (to, request, bodies) => lines.addTo(to, request, bodies, request.deadline_ms),
     recheck: (request, bodies) => rechecks.add(request, bodies),
     onDeposed: () => leadership.lose(),
+    committed: (seals) => witnesses?.committed(seals),
+    hold,
     metrics,
     log,
   });
@@ -120,7 +136,14 @@ export function assemblePartition(parts: PartitionParts): Partition {
     name: consumer,
     ttlMs: LEASE_MS,
     begin: async (epoch) => {
-      lane.start((await loadPartition(sql, partition)).map((one) => ({ log: one, size: one.size })));
+      const logs = await loadPartition(sql, partition);
+      lane.start(logs.map((one) => ({ log: one, size: one.size })));
+      if (witnesses !== undefined) {
+        const cosigned = await loadCosignatures(sql, partition);
+        witnesses.start(
+          logs.map((one) => ({ log: one, size: one.size, cosigned: cosigned.get(one.logId) ?? new Map() })),
+        );
+      }
       append.lead(epoch);
       chores = setInterval(
         () => void pruneSpent(sql, Date.now()).catch((err: unknown) => log.warn({ err }, 'pruning failed')),
@@ -133,10 +156,11 @@ export function assemblePartition(parts: PartitionParts): Partition {
     end: async () => {
       clearInterval(chores);
       await append.stop();
+      await witnesses?.stop();
       await strategy.pause(STREAMS.accept, consumer);
       await lane.stop();
     },
     log,
   });
-  return { append, anchor, lane, leadership };
+  return { append, anchor, lane, leadership, witnesses, hold };
 }

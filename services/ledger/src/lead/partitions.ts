@@ -36,6 +36,10 @@ export class Partitions {
     return found;
   }
 
+  get all(): readonly Partition[] {
+    return [...this.#all.values()];
+  }
+
   start(): void {
     for (const { leadership } of this.#all.values()) leadership.start();
   }
