@@ -106,6 +106,8 @@ export {
   GrantRevoked,
   KeyAdd,
   KeyRevoke,
+  LOG_KEY_WRITE,
+  LogRotated,
   MinicontainerApplied,
   MinicontainerApply,
   ProofSubmit,

@@ -9,13 +9,19 @@ import {
 } from '@logline/contracts';
 import { faultOf, type Fault } from './fault.ts';
 import type { Hearing } from './hearing.ts';
+import { rotationFaults } from './log-rules.ts';
 import { kidKey, REGISTRY_KEY, runnerKey, TENANT_KEY, tokenKey } from './keys.ts';
 import { registryKeys } from './knowledge.ts';
 import { isSignedBy } from './signature.ts';
-import { actualRole, type OperatorKey } from './signer.ts';
+import { actualRole, checkOperator, type OperatorKey } from './signer.ts';
 import type { Statement } from './statement.ts';
 
 export type RegistryStatement = Extract<Statement, { intent: `registry.${string}` }>;
+/** What only the operator says: the birth of a tenant, and the key that follows its log's key. */
+export type OperatorStatement = Extract<
+  Statement,
+  { intent: 'registry.tenant.created' | 'registry.log.rotated' }
+>;
 
 const REGISTRY_SCOPE = 'registry:key';
 
@@ -24,6 +30,11 @@ export function registryFormFaults(statement: Statement, tenant: string): readon
   switch (statement.intent) {
     case 'registry.tenant.created':
       return tenantFaults(statement.payload, tenant);
+    case 'registry.log.rotated':
+      return [
+        ...payloadTenantFaults(statement.payload.tenant, tenant),
+        ...rotationFaults(statement.payload, tenant),
+      ];
     case 'registry.key.add':
       return [
         ...payloadTenantFaults(statement.payload.tenant, tenant),
@@ -107,18 +118,14 @@ export function judgeTenant(
   hearing.read(TENANT_KEY);
   if (hearing.knowledge.index >= 0)
     hearing.refuse(faultOf('tenant_exists', '/subject', { tenant: hearing.knowledge.tenant }));
-  if (operators === null) return;
-  const { kid } = span.signature;
-  const operator = operators.find((key) => key.kid === kid);
-  if (operator === undefined) hearing.refuse(faultOf('operator_unknown', '/signature/kid', { kid }));
-  else if (!isSignedBy('span', span, operator.pub))
-    hearing.refuse(faultOf('signature_wrong', '/signature/sig', { kid }));
+  checkOperator(hearing, span, operators);
 }
 
 /** What a client's change of the registry rests on: ids are given once, and somebody must stay who can change it again. */
 export function judgeRegistry(hearing: Hearing, statement: RegistryStatement): void {
   switch (statement.intent) {
     case 'registry.tenant.created':
+    case 'registry.log.rotated':
       return;
     case 'registry.key.add':
       checkNewKey(hearing, statement.payload);

@@ -17,6 +17,7 @@ import {
   type Intent,
   type KeyAdd,
   type KeyRevoke,
+  type LogRotated,
   type MinicontainerApplied,
   type MinicontainerApply,
   type ProofSubmit,
@@ -31,6 +32,7 @@ import {
 /** What each intent's payload is, once its schema has been checked. */
 export type Payloads = {
   'registry.tenant.created': TenantCreated;
+  'registry.log.rotated': LogRotated;
   'registry.key.add': KeyAdd;
   'registry.key.revoke': KeyRevoke;
   'registry.apikey.create': ApikeyCreate;

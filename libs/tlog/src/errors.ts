@@ -8,6 +8,7 @@ export const TLOG_FAULTS = {
   MALFORMED_KEY: 'rejected', // not a verifier key of a type known here, or its id is not that of its bytes
   MALFORMED_CHECKPOINT: 'rejected', // a note that is no checkpoint
   MALFORMED_RECEIPT: 'rejected', // an object that is no receipt
+  MALFORMED_ROTATION: 'rejected', // a span that names no key that could follow the one in force
   OUT_OF_RANGE: 'rejected', // asked to prove something that is not in a tree of that size
   ENTRY_TOO_LARGE: 'rejected', // an entry of more than 65,535 bytes fits no bundle
   UNKNOWN_KEY: 'rejected', // no signature is by a key that the caller trusts

@@ -26,6 +26,14 @@ export { TLOG_FAULTS, TlogError, type TlogErrorCode } from './errors.ts';
 export { inclusionNodes, proveInclusion, verifyInclusion, type InclusionClaim } from './inclusion.ts';
 export { leafHash } from './leaf.ts';
 export {
+  logKeyAt,
+  pinLogKey,
+  verifyReceiptInTime,
+  verifyRotation,
+  type LogKey,
+  type LogKeys,
+} from './log-keys.ts';
+export {
   decodeNote,
   formatNote,
   formatVkey,

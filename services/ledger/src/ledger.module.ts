@@ -1,8 +1,9 @@
+import { formatHex, type LocalSigner } from '@logline/canon-sign';
 import { FIRST_PARTITION } from '@logline/contracts';
 import { classifyBy } from '@logline/jetstream';
 import { JetStreamModule, JetStreamStrategy, NATS } from '@logline/jetstream/nest';
 import { Leadership, openPool, type Pool, POSTGRES_FAULTS } from '@logline/postgres';
-import { readKeyFile, readSecretFile, type ServiceParts } from '@logline/service';
+import { ConfigError, readKeyFile, readSecretFile, type ServiceParts } from '@logline/service';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { type DynamicModule, Module } from '@nestjs/common';
 import { appendMetrics } from './append/append-metrics.ts';
@@ -21,6 +22,7 @@ export class LedgerModule {
   static register(config: Readonly<LedgerConfig>, { log, metrics, readiness }: ServiceParts): DynamicModule {
     const postgresUrl = readSecretFile(config.postgresUrlFile);
     const signer = readKeyFile(config.keyFile);
+    const otherSigner = readOtherKey(config, signer);
     return {
       module: LedgerModule,
       controllers: [AppendController],
@@ -48,6 +50,7 @@ export class LedgerModule {
               postgresUrl,
               pool,
               signer,
+              otherSigner,
               origin,
               metrics: appendMetrics(metrics),
               log,
@@ -75,4 +78,13 @@ export class LedgerModule {
       ],
     };
   }
+}
+
+/** @throws ConfigError `BAD_KEY_FILE`: one key twice would sign every checkpoint twice, and no verifier reads that */
+function readOtherKey({ nextKeyFile }: Readonly<LedgerConfig>, signer: LocalSigner): LocalSigner | undefined {
+  if (nextKeyFile === undefined) return undefined;
+  const other = readKeyFile(nextKeyFile);
+  if (formatHex(other.publicKey) === formatHex(signer.publicKey))
+    throw new ConfigError('BAD_KEY_FILE', `${nextKeyFile} is the same key as LOGLINE_LEDGER_KEY_FILE`);
+  return other;
 }

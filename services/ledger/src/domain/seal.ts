@@ -10,6 +10,7 @@ import {
   type TiledEdge,
 } from '@logline/tlog';
 import type { LogGrowth, PlacedEntry } from './draft.ts';
+import { keysAfter, type LogKeys } from './log-keys.ts';
 
 /** One log as its leader keeps it in memory: all that is needed to append to it. */
 export type Log = {
@@ -20,6 +21,7 @@ export type Log = {
   /** Log time of the last entry. */
   readonly timeMs: number;
   readonly tree: TiledEdge;
+  readonly keys: LogKeys;
 };
 
 /** One commit of one log: all that is stored, and all that its receipts and facts are made of. */
@@ -47,19 +49,32 @@ export type SealedEntry = PlacedEntry & {
 /** What the log's key signs about an entry: its receipt without `signature` and `merkle` (protocol §2, `ll.receipt.v1`). */
 export type Statement = Omit<Receipt, 'signature' | 'merkle'>;
 
-/** Grows one log by what a batch decided, and signs. `before` must be the log that the batch was decided on. */
-export function sealLog(before: Log, growth: LogGrowth, signer: LocalSigner): Seal {
+/**
+ * Grows one log by what a batch decided, and signs. `before` must be the log that the batch was decided on.
+ * @param signer - of the key in force at the batch's log time
+ * @param cosigner - of the overlap's other key: signs the checkpoint too, never a receipt
+ */
+export function sealLog(before: Log, growth: LogGrowth, signer: LocalSigner, cosigner?: LocalSigner): Seal {
   const leaves = growth.entries.map(({ entry }) => leafHash(entry.bytes));
   const { edge, root, proofs, tiles } = appendBatch(before.tree, leaves);
   const { origin } = before;
   const ts = formatInstant(growth.timeMs);
   return {
     before,
-    after: { ...before, size: before.size + leaves.length, timeMs: growth.timeMs, tree: edge },
+    after: {
+      ...before,
+      size: before.size + leaves.length,
+      timeMs: growth.timeMs,
+      tree: edge,
+      keys: growth.entries.reduce((keys, { entry }) => keysAfter(keys, entry) ?? keys, before.keys),
+    },
     isNew: growth.isNew,
     root,
     edge: formatEdge(edge),
-    checkpoint: signCheckpoint({ origin, size: edge.size, root }, [{ name: origin, signer }]),
+    checkpoint: signCheckpoint(
+      { origin, size: edge.size, root },
+      (cosigner === undefined ? [signer] : [signer, cosigner]).map((one) => ({ name: origin, signer: one })),
+    ),
     tiles,
     entries: growth.entries.map((placed, at): SealedEntry => {
       const { hash, this: id } = placed.entry;

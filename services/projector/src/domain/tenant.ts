@@ -4,6 +4,7 @@ import {
   type ApikeyRevoke,
   type KeyAdd,
   type KeyRevoke,
+  type LogRotated,
   type RunnerAdd,
   type RunnerAllowance,
   type RunnerRemove,
@@ -37,10 +38,20 @@ export type RunnerView = {
   readonly status: 'active' | 'removed';
 };
 
+export type RotationView = {
+  readonly log_key: string;
+  /** First log time that it signs. */
+  readonly from: string;
+  readonly since: number;
+};
+
 /** Who may speak for a tenant: the fold of its registry facts. */
 export type TenantView = {
   readonly origin: string;
+  /** The one the tenant was born with: what people pin. */
   readonly log_key: string;
+  /** Those that followed it, in order; absent before the first. */
+  readonly rotations?: readonly RotationView[];
   readonly keys: readonly KeyView[];
   readonly api_keys: readonly TokenView[];
   readonly runners: readonly RunnerView[];
@@ -50,6 +61,7 @@ export const emptyTenant: TenantView = { origin: '', log_key: '', keys: [], api_
 
 export type TenantFact =
   | { readonly intent: 'registry.tenant.created'; readonly payload: TenantCreated }
+  | { readonly intent: 'registry.log.rotated'; readonly payload: LogRotated }
   | { readonly intent: 'registry.key.add'; readonly payload: KeyAdd }
   | { readonly intent: 'registry.key.revoke'; readonly payload: KeyRevoke }
   | { readonly intent: 'registry.apikey.create'; readonly payload: ApikeyCreate }
@@ -77,6 +89,10 @@ export function evolveTenant(state: TenantView, fact: TenantFact, index: number)
         api_keys: [{ ...api_key, status: 'active' }],
         runners: [],
       };
+    }
+    case 'registry.log.rotated': {
+      const { log_key, from } = fact.payload;
+      return { ...state, rotations: [...(state.rotations ?? []), { log_key, from, since: index }] };
     }
     case 'registry.key.add': {
       const { kid, pub, scopes, exp } = fact.payload;
