@@ -24,7 +24,11 @@ export const CATALOGUE: readonly Entry[] = [
     load: () => import('./commands/explain.ts'),
   },
   { name: 'api', summary: 'send one signed request to the gateway', load: () => import('./commands/api.ts') },
-  { name: 'tenant', summary: 'create tenants (operator)', load: () => import('./commands/tenant.ts') },
+  {
+    name: 'tenant',
+    summary: 'create tenants, change their log key (operator)',
+    load: () => import('./commands/tenant.ts'),
+  },
   { name: 'key', summary: 'signing keys of the tenant', load: () => import('./commands/key.ts') },
   { name: 'apikey', summary: 'API tokens of the tenant', load: () => import('./commands/apikey.ts') },
   { name: 'runner', summary: 'runners of the tenant', load: () => import('./commands/runner.ts') },

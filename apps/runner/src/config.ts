@@ -29,7 +29,10 @@ export class RunnerConfig extends ServiceConfig {
   @Matches(/^[0-9a-f]{64}$/, { message: 'must be a public key of 64 hex digits' })
   readonly rootKey: string;
 
-  /** Verifier key of the tenant's log (`<origin>+<id>+<key>`): only its checkpoints and receipts count. */
+  /**
+   * Verifier key that the tenant's log was born with (`<origin>+<id>+<key>`): only its checkpoints and receipts count, and those of the keys
+   * that the log itself has put in its place since. It is never changed, also when the log's key is.
+   */
   @Matches(/^[^\s+]{1,256}\+[0-9a-f]{8}\+[A-Za-z0-9+/=]{20,200}$/, {
     message: 'must be a verifier key <origin>+<id>+<key>',
   })

@@ -90,7 +90,6 @@ export class Runner {
       follower: new Follower({ nc, user: natsUser, memory, log }),
       reporter: new Reporter({
         memory,
-        pins,
         log,
         submit: (request) => submitter.submit({ ...request, tenant }),
       }),

@@ -87,7 +87,6 @@ const deploys = new Deploys({
 });
 const reporter = new Reporter({
   memory,
-  pins,
   log,
   submit: async ({ bodies }) => {
     const response = await fetch(`${feed}/submit`, {

@@ -111,6 +111,8 @@ export {
   KeyRevoke,
   LogPublish,
   LogAdopted,
+  LOG_KEY_WRITE,
+  LogRotated,
   MinicontainerApplied,
   MinicontainerApply,
   ProofSubmit,

@@ -43,6 +43,11 @@ export const INTENTS = {
     signedBy: { role: 'operator' },
     subject: 'tenant',
   },
+  'registry.log.rotated': {
+    payload: payloads.LogRotated,
+    signedBy: { role: 'operator' },
+    subject: 'tenant',
+  },
   'registry.key.add': { payload: payloads.KeyAdd, signedBy: client('registry:key'), subject: 'tenant' },
   'registry.key.revoke': { payload: payloads.KeyRevoke, signedBy: client('registry:key'), subject: 'tenant' },
   'registry.apikey.create': {

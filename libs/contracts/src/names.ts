@@ -36,6 +36,7 @@ export const RESERVED_NAMES: ReadonlySet<string> = new Set([
   'remove',
   'revoke',
   'revoked',
+  'rotated',
   'rollback',
   'run',
   'runner',

@@ -61,6 +61,23 @@ export const LogAdopted = payload('registry/log-adoption.v1', {
   anchor: Type.Optional(Tip),
 });
 
+/** Verifier key of a log, C2SP signed-note form: name, key id, Ed25519 type byte and key. */
+const LogVkey = Type.String({ maxLength: 512, pattern: '^[^\\s+]+\\+[0-9a-f]{8}\\+[A-Za-z0-9+/]{44}$' });
+/**
+ * The log's key gives way to another one: receipts of log time `from` and later are signed by `log_key`, earlier ones by `previous`. The operator
+ * signs the span, the new key signs `possession` over this payload without it.
+ */
+export const LogRotated = payload('registry/log-rotation.v1', {
+  tenant: Name,
+  /** Of the log, as the tenant was born with it. */
+  origin: Type.String({ minLength: 1, maxLength: 256, pattern: '^[^\\s+]+$' }),
+  previous: LogVkey,
+  log_key: LogVkey,
+  from: Instant,
+  possession: SignatureBase64,
+});
+/** What a rotation writes, and whatever rests on the log's keys reads: the gate and the ledger mean the same by it. */
+export const LOG_KEY_WRITE = 'log-key';
 export const KeyAdd = payload('registry/key.v1', {
   tenant: Name,
   kid: Id,
@@ -240,6 +257,7 @@ export const RunState = payload('run/state.v1', {
 
 export type TenantCreated = Type.Static<typeof TenantCreated>;
 export type LogAdopted = Type.Static<typeof LogAdopted>;
+export type LogRotated = Type.Static<typeof LogRotated>;
 export type KeyAdd = Type.Static<typeof KeyAdd>;
 export type KeyRevoke = Type.Static<typeof KeyRevoke>;
 export type ApikeyCreate = Type.Static<typeof ApikeyCreate>;

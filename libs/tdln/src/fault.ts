@@ -386,6 +386,34 @@ export const FAULTS = {
     message: '{at} does not fit the log of this tenant',
     fix: { en: 'set {at} to {wanted}', 'pt-BR': 'troque {at} por {wanted}' },
   },
+  log_possession_wrong: {
+    code: '422_SIGNATURE_INVALID',
+    kind: 'wrong',
+    message: '{at} does not prove possession of the log key {key}',
+    fix: {
+      en: 'sign the payload without possession with the new log key itself (logline tenant rotate-log-key does it)',
+      'pt-BR':
+        'assine o payload sem possession com a própria chave nova do log (logline tenant rotate-log-key faz isso)',
+    },
+  },
+  log_key_used: {
+    code: '422_SCHEMA_INVALID',
+    kind: 'wrong',
+    message: '{key} signs this log already, or did; a key never comes back',
+    fix: {
+      en: 'make a new key, give it to the ledger, and name it in {at}',
+      'pt-BR': 'crie uma chave nova, entregue-a ao ledger e ponha-a em {at}',
+    },
+  },
+  log_key_pending: {
+    code: '422_SCHEMA_INVALID',
+    kind: 'wrong',
+    message: 'the log is on its way to {key} already',
+    fix: {
+      en: 'wait until that key signs the log, then rotate again',
+      'pt-BR': 'espere essa chave passar a assinar o log e só então troque de novo',
+    },
+  },
 
   // manifest
   placeholder: {

@@ -56,6 +56,12 @@ function evolve(knowledge: Knowledge, statement: Statement, fact: FoldedFact, pe
       return createTenant(knowledge, statement.payload);
     case 'registry.log.adopted':
       return; // for people: nothing that may be done changes by it
+    case 'registry.log.rotated': {
+      const { log_key, from } = statement.payload;
+      const fromMs = parseInstant(from);
+      if (fromMs !== null) knowledge.rotations.push({ key: log_key, fromMs });
+      return;
+    }
     case 'registry.key.add': {
       const { kid, pub, scopes, exp } = statement.payload;
       keys.set(kid, clientKey(kid, pub, scopes, exp));

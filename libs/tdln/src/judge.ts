@@ -4,7 +4,8 @@ import { judgeDeploy } from './deploy-rules.ts';
 import { faultOf } from './fault.ts';
 import type { Hearing } from './hearing.ts';
 import type { KeyEntry } from './knowledge.ts';
-import { judgeAdoption, judgeRegistry, judgeTenant } from './registry-rules.ts';
+import { judgeRotation } from './log-rules.ts';
+import { judgeAdoption, judgeRegistry, judgeTenant, type OperatorStatement } from './registry-rules.ts';
 import { judgeReport, judgeVerdict } from './report-rules.ts';
 import { shortRefFault } from './short-ref.ts';
 import { checkAsker, checkSlot, identifySigner, type Asker, type OperatorKey } from './signer.ts';
@@ -18,13 +19,14 @@ export function judge(
   asker: Asker,
   operators: readonly OperatorKey[] | null,
 ): JudgedSpan['role'] | null {
-  if (statement.intent === 'registry.tenant.created') {
+  if (isOperators(statement)) {
     if (asker.kind !== 'operator' && asker.kind !== 'unchecked') {
       hearing.refuse(
         faultOf('wrong_door', '/intent', { role: 'operator', way: "send it with the operator's API token" }),
       );
     }
-    judgeTenant(hearing, statement, operators);
+    if (statement.intent === 'registry.tenant.created') judgeTenant(hearing, statement, operators);
+    else judgeRotation(hearing, statement, operators);
     return 'operator';
   }
   if (statement.intent === 'registry.log.adopted') {
@@ -53,6 +55,10 @@ export function judge(
   return key.role;
 }
 
+function isOperators(statement: Statement): statement is OperatorStatement {
+  return statement.intent === 'registry.tenant.created' || statement.intent === 'registry.log.rotated';
+}
+
 function checkSlotOf(hearing: Hearing, asker: Asker, { intent, span }: Statement): void {
   if (INTENTS[intent].subject === 'minicontainer') checkSlot(hearing, asker, span.subject, intent);
 }
@@ -61,6 +67,7 @@ function judgeStatement(hearing: Hearing, statement: Statement, key: KeyEntry): 
   switch (statement.intent) {
     case 'registry.tenant.created':
     case 'registry.log.adopted':
+    case 'registry.log.rotated':
     case 'registry.key.add':
     case 'registry.key.revoke':
     case 'registry.apikey.create':

@@ -1,8 +1,12 @@
+import { LOG_KEY_WRITE } from '@logline/contracts';
+
 /**
  * The names of what verdicts rest on and what facts change (architecture "The write path", 2). The ledger compares them and
  * never looks inside; this file alone spells them.
  */
 export const TENANT_KEY = 'tenant';
+/** The key that signs the log, and the one that follows it. */
+export const LOG_KEY: string = LOG_KEY_WRITE;
 /** The set of keys that may change the registry: the last one cannot be revoked. */
 export const REGISTRY_KEY = 'registry';
 export const kidKey = (kid: string): string => `kid:${kid}`;

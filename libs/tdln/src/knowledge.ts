@@ -15,6 +15,8 @@ export type Knowledge = {
   timeMs: number;
   /** Origin and verifier key of the log, as the tenant was born with them; null before. */
   log: { readonly origin: string; readonly key: string } | null;
+  /** Each key that followed that one, in order. */
+  readonly rotations: LogRotation[];
   /** Kid of the key the tenant was born with. */
   root: string | null;
   readonly keys: Map<string, KeyEntry>;
@@ -26,6 +28,13 @@ export type Knowledge = {
   readonly proofs: Map<string, ProofEntry>;
   /** A cause whose verdict is the next fact of the log. */
   pending: Span | null;
+};
+
+export type LogRotation = {
+  /** Verifier key that signs from then on. */
+  readonly key: string;
+  /** First log time at which it does. */
+  readonly fromMs: number;
 };
 
 export type KeyEntry = {
@@ -135,6 +144,7 @@ export function emptyKnowledge(tenant: string): Knowledge {
     index: -1,
     timeMs: 0,
     log: null,
+    rotations: [],
     root: null,
     keys: new Map(),
     tokens: new Map(),
@@ -143,6 +153,12 @@ export function emptyKnowledge(tenant: string): Knowledge {
     proofs: new Map(),
     pending: null,
   };
+}
+
+/** Verifier key by which what the log says at this time is signed; null before the tenant is born. */
+export function logKeyAt(knowledge: Knowledge, timeMs: number): string | null {
+  const latest = knowledge.rotations.findLast(({ fromMs }) => fromMs <= timeMs);
+  return latest?.key ?? knowledge.log?.key ?? null;
 }
 
 /** The manifest in force; null before the first. */

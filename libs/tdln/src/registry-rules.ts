@@ -5,18 +5,23 @@ import {
   type KeyAdd,
   type KeyRevoke,
   type RunnerAdd,
-  type Span,
   type TenantCreated,
 } from '@logline/contracts';
 import { faultOf, type Fault } from './fault.ts';
 import type { Hearing } from './hearing.ts';
+import { rotationFaults } from './log-rules.ts';
 import { kidKey, REGISTRY_KEY, runnerKey, TENANT_KEY, tokenKey } from './keys.ts';
 import { registryKeys } from './knowledge.ts';
 import { isSignedBy } from './signature.ts';
-import { actualRole, type OperatorKey } from './signer.ts';
+import { actualRole, checkOperator, type OperatorKey } from './signer.ts';
 import type { Statement } from './statement.ts';
 
 export type RegistryStatement = Extract<Statement, { intent: `registry.${string}` }>;
+/** What only the operator says: the birth of a tenant, and the key that follows its log's key. */
+export type OperatorStatement = Extract<
+  Statement,
+  { intent: 'registry.tenant.created' | 'registry.log.rotated' }
+>;
 
 const REGISTRY_SCOPE = 'registry:key';
 
@@ -25,6 +30,11 @@ export function registryFormFaults(statement: Statement, tenant: string): readon
   switch (statement.intent) {
     case 'registry.tenant.created':
       return tenantFaults(statement.payload, tenant);
+    case 'registry.log.rotated':
+      return [
+        ...payloadTenantFaults(statement.payload.tenant, tenant),
+        ...rotationFaults(statement.payload, tenant),
+      ];
     case 'registry.key.add':
       return [
         ...payloadTenantFaults(statement.payload.tenant, tenant),
@@ -108,7 +118,7 @@ export function judgeTenant(
   hearing.read(TENANT_KEY);
   if (hearing.knowledge.index >= 0)
     hearing.refuse(faultOf('tenant_exists', '/subject', { tenant: hearing.knowledge.tenant }));
-  judgeOperator(hearing, span, operators);
+  checkOperator(hearing, span, operators);
 }
 
 /** A log that goes on by the operator's word. It changes nothing that anybody may do. */
@@ -120,16 +130,7 @@ export function judgeAdoption(
   hearing.read(TENANT_KEY);
   if (hearing.knowledge.root === null)
     hearing.refuse(faultOf('tenant_unknown', '/subject', { tenant: hearing.knowledge.tenant }));
-  judgeOperator(hearing, span, operators);
-}
-
-function judgeOperator(hearing: Hearing, span: Span, operators: readonly OperatorKey[] | null): void {
-  if (operators === null) return;
-  const { kid } = span.signature;
-  const operator = operators.find((key) => key.kid === kid);
-  if (operator === undefined) hearing.refuse(faultOf('operator_unknown', '/signature/kid', { kid }));
-  else if (!isSignedBy('span', span, operator.pub))
-    hearing.refuse(faultOf('signature_wrong', '/signature/sig', { kid }));
+  checkOperator(hearing, span, operators);
 }
 
 /** What a client's change of the registry rests on: ids are given once, and somebody must stay who can change it again. */
@@ -137,6 +138,7 @@ export function judgeRegistry(hearing: Hearing, statement: RegistryStatement): v
   switch (statement.intent) {
     case 'registry.tenant.created':
     case 'registry.log.adopted':
+    case 'registry.log.rotated':
       return;
     case 'registry.key.add':
       checkNewKey(hearing, statement.payload);

@@ -47,6 +47,16 @@ export function identifySigner(hearing: Hearing, span: Span, intent: Intent): Ke
   return key;
 }
 
+/** An operator of this installation signed it; not looked at when `operators` is null. */
+export function checkOperator(hearing: Hearing, span: Span, operators: readonly OperatorKey[] | null): void {
+  if (operators === null) return;
+  const { kid } = span.signature;
+  const operator = operators.find((key) => key.kid === kid);
+  if (operator === undefined) hearing.refuse(faultOf('operator_unknown', '/signature/kid', { kid }));
+  else if (!isSignedBy('span', span, operator.pub))
+    hearing.refuse(faultOf('signature_wrong', '/signature/sig', { kid }));
+}
+
 /** Why a key cannot sign now; null when it can. */
 export function keyFault(key: KeyEntry, nowMs: number, pointer: string): Fault | null {
   if (key.status !== 'active') return faultOf('kid_revoked', pointer, { kid: key.kid });

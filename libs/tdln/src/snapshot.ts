@@ -4,7 +4,7 @@ import { TdlnError } from './errors.ts';
 import { emptyKnowledge, type Container, type Knowledge } from './knowledge.ts';
 
 /** Bumped with every change of what knowledge holds; an older snapshot is not upcast, since the log can always be folded again. */
-const VERSION = 1;
+const VERSION = 2;
 
 type StoredContainer = Omit<Container, 'manifests' | 'deploys' | 'revokedGrants' | 'unspentProofs'> & {
   readonly manifests: readonly (Container['manifests'] extends Map<string, infer Entry> ? Entry : never)[];
@@ -13,7 +13,7 @@ type StoredContainer = Omit<Container, 'manifests' | 'deploys' | 'revokedGrants'
   readonly unspentProofs: readonly string[];
 };
 type ValuesOf<M> = M extends Map<string, infer Entry> ? readonly Entry[] : never;
-type Stored = Pick<Knowledge, 'tenant' | 'index' | 'timeMs' | 'log' | 'root'> & {
+type Stored = Pick<Knowledge, 'tenant' | 'index' | 'timeMs' | 'log' | 'rotations' | 'root'> & {
   readonly keys: ValuesOf<Knowledge['keys']>;
   readonly tokens: ValuesOf<Knowledge['tokens']>;
   readonly runners: ValuesOf<Knowledge['runners']>;
@@ -45,12 +45,13 @@ function* piecesOf({ containers, ...head }: Stored): Generator<string> {
 
 /** Cut off from what goes on changing: what it still shares with the knowledge, `fold` replaces and never changes. */
 function storedOf(knowledge: Knowledge): Stored {
-  const { tenant, index, timeMs, log, root, pending } = knowledge;
+  const { tenant, index, timeMs, log, rotations, root, pending } = knowledge;
   return {
     tenant,
     index,
     timeMs,
     log,
+    rotations,
     root,
     pending,
     keys: [...knowledge.keys.values()],
@@ -104,6 +105,7 @@ function knowledgeOf(stored: Stored): Knowledge {
   knowledge.index = stored.index;
   knowledge.timeMs = stored.timeMs;
   knowledge.log = stored.log;
+  knowledge.rotations.push(...stored.rotations);
   knowledge.root = stored.root;
   knowledge.pending = stored.pending;
   for (const key of stored.keys) knowledge.keys.set(key.kid, key);

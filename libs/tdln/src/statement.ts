@@ -19,6 +19,7 @@ import {
   type KeyRevoke,
   type LogPublish,
   type LogAdopted,
+  type LogRotated,
   type MinicontainerApplied,
   type MinicontainerApply,
   type ProofSubmit,
@@ -34,6 +35,7 @@ import {
 export type Payloads = {
   'registry.tenant.created': TenantCreated;
   'registry.log.adopted': LogAdopted;
+  'registry.log.rotated': LogRotated;
   'registry.key.add': KeyAdd;
   'registry.key.revoke': KeyRevoke;
   'registry.apikey.create': ApikeyCreate;

@@ -3,6 +3,7 @@ import {
   grantKey,
   kidKey,
   leaseKey,
+  LOG_KEY,
   manifestKey,
   proofKey,
   proofsKey,
@@ -37,6 +38,8 @@ export function writesOf(span: Span, knowledge: Knowledge): readonly string[] {
     }
     case 'registry.log.adopted':
       return [];
+    case 'registry.log.rotated':
+      return [LOG_KEY];
     case 'registry.key.add':
     case 'registry.key.revoke':
       return [kidKey(statement.payload.kid), REGISTRY_KEY];

@@ -63,6 +63,40 @@ export function tenantCreatedSpan(parts: TenantParts = {}): SignedSpan {
   });
 }
 
+export type LogRotatedParts = {
+  readonly next: TestKey;
+  /** First log time that `next` signs. */
+  readonly fromMs: number;
+  readonly previous?: TestKey;
+  readonly tenant?: string;
+  readonly origin?: string;
+  readonly operator?: TestKey;
+  /** Who signs `possession`; `next` itself by default. */
+  readonly possessor?: TestKey;
+  readonly tsMs?: number;
+};
+
+/** One log key follows another: signed by the operator, with proof of possession by the new one. */
+export function logRotatedSpan(parts: LogRotatedParts): SignedSpan {
+  const { next, fromMs, previous = testKey('log'), tenant = TENANT, possessor = next } = parts;
+  const { origin = `${TEST_ORIGIN}/${tenant}`, operator = testKey('operator'), tsMs = NOW_MS } = parts;
+  const payload = {
+    kind: 'registry/log-rotation.v1',
+    tenant,
+    origin,
+    previous: formatVkey(origin, previous.signer.publicKey),
+    log_key: formatVkey(origin, next.signer.publicKey),
+    from: formatInstant(fromMs),
+  };
+  return signedSpan({
+    intent: 'registry.log.rotated',
+    subject: `urn:tenant:${tenant}`,
+    payload: signObjectSync('possession', payload, possessor.signer),
+    key: operator,
+    tsMs,
+  });
+}
+
 type Signed = {
   readonly key?: TestKey;
   readonly tsMs?: number;

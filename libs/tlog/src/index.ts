@@ -44,6 +44,14 @@ export { growthTiles, orderHeads, verifyGrowth, verifyGrowthFromTiles, type Head
 export { inclusionNodes, proveInclusion, verifyInclusion, type InclusionClaim } from './inclusion.ts';
 export { leafHash } from './leaf.ts';
 export {
+  logKeyAt,
+  pinLogKey,
+  verifyReceiptInTime,
+  verifyRotation,
+  type LogKey,
+  type LogKeys,
+} from './log-keys.ts';
+export {
   decodeNote,
   formatNote,
   formatSignature,

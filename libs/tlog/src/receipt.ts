@@ -1,7 +1,7 @@
 import { blake3Hash, parseStrict, verifyObject } from '@logline/canon-sign';
 import { TlogError } from './errors.ts';
 import { leafHash } from './leaf.ts';
-import type { Vkey } from './note.ts';
+import { verifyNote, type Vkey } from './note.ts';
 import { type ProvenLeaf, parseProof, verifyProof } from './proof.ts';
 
 /**
@@ -52,7 +52,8 @@ export interface TreeHead {
  * @throws TlogError `MALFORMED_RECEIPT` as {@link parseReceipt} does
  * @throws TlogError `UNKNOWN_KEY` if none of `vkeys` is of the log that the receipt names
  * @throws TlogError `ENTRY_MISMATCH` if it is for other bytes, another span, or another index than its proof
- * @throws TlogError `SIGNATURE_INVALID` if the receipt or the checkpoint is not signed by that key
+ * @throws TlogError `SIGNATURE_INVALID` if the receipt or the checkpoint is not signed by that key, or the checkpoint has a false
+ *   signature by another of `vkeys`
  * @throws TlogError of the proof, as `verifyProof` does
  * @see protocol §10, §2
  */
@@ -61,13 +62,16 @@ export function verifyReceipt({ receipt: given, spanBytes, vkeys }: ReceiptClaim
   checkEntry(receipt, spanBytes);
   const vkey = signerOf(receipt, vkeys);
   const leaf = verifyProof(receipt.merkle, leafHash(spanBytes), { origin: receipt.log, vkeys: [vkey] });
+  const { checkpoint } = parseProof(receipt.merkle);
+  // while one key gives way to another both sign: neither line may be a false one
+  if (vkeys.length > 1) verifyNote(checkpoint, vkeys);
   if (leaf.index !== BigInt(receipt.index)) {
     throw new TlogError(
       'ENTRY_MISMATCH',
       `the receipt is for entry ${receipt.index} and its proof for entry ${leaf.index}`,
     );
   }
-  return { ...leaf, checkpoint: parseProof(receipt.merkle).checkpoint };
+  return { ...leaf, checkpoint };
 }
 
 /**

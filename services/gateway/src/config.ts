@@ -15,7 +15,7 @@ export class GatewayConfig extends ServiceConfig {
   @Matches(/^[a-z0-9.:[\]-]+(,[a-z0-9.:[\]-]+)*$/)
   readonly authorities: string;
 
-  /** BLAKE3 of the operator's API token; it opens `POST /v1/spans` for `registry.tenant.created` and nothing else. */
+  /** BLAKE3 of the operator's API token; it opens `POST /v1/spans` for `registry.tenant.created` and `registry.log.rotated`, nothing else. */
   @Matches(/^blake3:[0-9a-f]{64}$/)
   readonly operatorTokenHash: string;
 

@@ -1,7 +1,8 @@
+import { formatHex, type LocalSigner } from '@logline/canon-sign';
 import { classifyBy, LedgerLines, Publisher } from '@logline/jetstream';
 import { JetStreamModule, JetStreamStrategy, NATS } from '@logline/jetstream/nest';
 import { openPool, type Pool, POSTGRES_FAULTS } from '@logline/postgres';
-import { readKeyFile, readSecretFile, type ServiceParts } from '@logline/service';
+import { ConfigError, readKeyFile, readSecretFile, type ServiceParts } from '@logline/service';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { type DynamicModule, Module } from '@nestjs/common';
 import { appendMetrics } from './append/append-metrics.ts';
@@ -24,6 +25,7 @@ export class LedgerModule {
     const signer = readKeyFile(config.keyFile);
     const led = ledPartitions(config);
     const witnessing = readWitnessSettings(config, () => witnessMetrics(metrics));
+    const otherSigner = readOtherKey(config, signer);
     return {
       module: LedgerModule,
       controllers: led.map(appendController),
@@ -55,6 +57,8 @@ export class LedgerModule {
               postgresUrl,
               pool,
               signer,
+              otherSigner,
+              otherSigner,
               origin,
               log,
               witnessing,
@@ -79,4 +83,13 @@ export class LedgerModule {
       ],
     };
   }
+}
+
+/** @throws ConfigError `BAD_KEY_FILE`: one key twice would sign every checkpoint twice, and no verifier reads that */
+function readOtherKey({ nextKeyFile }: Readonly<LedgerConfig>, signer: LocalSigner): LocalSigner | undefined {
+  if (nextKeyFile === undefined) return undefined;
+  const other = readKeyFile(nextKeyFile);
+  if (formatHex(other.publicKey) === formatHex(signer.publicKey))
+    throw new ConfigError('BAD_KEY_FILE', `${nextKeyFile} is the same key as LOGLINE_LEDGER_KEY_FILE`);
+  return other;
 }

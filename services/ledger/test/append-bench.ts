@@ -8,12 +8,12 @@ import {
 } from '@logline/contracts';
 import { lastFactOf, publishFacts } from '@logline/jetstream';
 import { openPool } from '@logline/postgres';
-import { formatVkey } from '@logline/tlog';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { AnchorKeeper } from '../src/anchor/anchor-keeper.ts';
 import { type AnchorStore, anchorStore } from '../src/anchor/anchor.store.ts';
 import { AppendService } from '../src/append/append.service.ts';
 import { Memory } from '../src/append/memory.ts';
+import { logNames } from '../src/lead/log-names.ts';
 import { fromStored } from '../src/publish/fact.ts';
 import { FactsLane } from '../src/publish/facts-lane.ts';
 import { AppendConnection } from '../src/storage/append-connection.ts';
@@ -71,10 +71,7 @@ export async function openAppendBench({
     connection: new AppendConnection(postgresUrl),
     memory: new Memory(),
     signer,
-    nameOf: (tenant) => ({
-      origin: `${origin}/${tenant}`,
-      logKey: formatVkey(`${origin}/${tenant}`, signer.publicKey),
-    }),
+    nameOf: logNames(origin, signer, undefined),
     clock: Date.now,
     lane,
     answer: (reply, trace, acks: AckReply['acks']) =>

@@ -23,6 +23,7 @@ describe('the configuration', () => {
     ['an origin with a scheme of capitals', { ORIGIN: 'HTTPS://x' }],
     ['no origin', { ORIGIN: '' }],
     ['a key file that is not there', { KEY_FILE: '/nowhere' }],
+    ['a second key file that is not there', { NEXT_KEY_FILE: '/nowhere' }],
     ['a database URL in place of its file', { POSTGRES_URL_FILE: 'postgresql://x' }],
     ['a port that is none', { HTTP_PORT: 'seven' }],
     ['no partition', { PARTITIONS: '0' }],

@@ -96,7 +96,7 @@ function importInto(postgresUrl: string, from: string): Promise<ImportResult> {
     folder: from,
     postgresUrl,
     origin: TEST_ORIGIN,
-    publicKey: testKey('log').signer.publicKey,
+    publicKeys: [testKey('log').signer.publicKey],
   });
 }
 
@@ -104,7 +104,7 @@ function check(postgresUrl: string): Promise<DatabaseReport> {
   return checkDatabase({
     postgresUrl,
     origin: TEST_ORIGIN,
-    publicKey: testKey('log').signer.publicKey,
+    publicKeys: [testKey('log').signer.publicKey],
     threads: 0,
     thorough: true,
     progress: () => undefined,

@@ -102,7 +102,7 @@ async function faultsAfter(sql: string, { thorough = false } = {}): Promise<read
     const { faults } = await checkSnapshot(
       {
         origin: TEST_ORIGIN,
-        publicKey: testKey('log').signer.publicKey,
+        publicKeys: [testKey('log').signer.publicKey],
         thorough,
         progress: () => undefined,
       },

@@ -63,7 +63,7 @@ async function faults(): Promise<readonly LogFault[]> {
   const report = await checkDatabase({
     postgresUrl: world.postgresUrl('ledger'),
     origin: TEST_ORIGIN,
-    publicKey: testKey('log').signer.publicKey,
+    publicKeys: [testKey('log').signer.publicKey],
     threads: 0,
     thorough: false,
     progress: () => undefined,

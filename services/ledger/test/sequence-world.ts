@@ -15,8 +15,13 @@ export const NOTHING: Known = {
 
 export const nameOf = (tenant: string) => ({ origin: `logs.test/${tenant}`, logKey: `vkey-${tenant}` });
 
-export function born(log: LogPosition, tenant = 'acme', known: Known = NOTHING): Known {
-  return { ...known, logs: new Map([...known.logs, [tenant, log]]) };
+export function born(
+  log: Omit<LogPosition, 'keys'> & Partial<LogPosition>,
+  tenant = 'acme',
+  known: Known = NOTHING,
+): Known {
+  const keys = { key: nameOf(tenant).logKey };
+  return { ...known, logs: new Map([...known.logs, [tenant, { keys, ...log }]]) };
 }
 
 export function idOf(n: number): string {

@@ -14,6 +14,8 @@ import { DEFAULT_TOKEN_SCOPES, newToken } from '../registry/new-token.ts';
 import { readOperatorKey } from '../registry/operator-key.ts';
 import { submit } from '../submit.ts';
 
+import { registerRotation } from './tenant/rotate-log-key.ts';
+
 type Options = {
   readonly operatorKeyFile?: string;
   readonly key?: string;
@@ -22,6 +24,7 @@ type Options = {
 };
 
 export function register(group: Command, makeContext: ContextMaker): void {
+  registerRotation(group, makeContext);
   addCommand<Options>(group, makeContext, {
     name: 'create',
     args: '<tenant>',

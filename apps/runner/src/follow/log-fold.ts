@@ -1,5 +1,5 @@
 import { formatHex, type JsonValue, parseStrict } from '@logline/canon-sign';
-import { checkerOf, type FactPlace, Span, TenantCreated } from '@logline/contracts';
+import { checkerOf, type FactPlace, LogRotated, Span, TenantCreated } from '@logline/contracts';
 import { emptyKnowledge, fold, type Knowledge, parseSnapshot, snapshotOf, verifyFact } from '@logline/tdln';
 import {
   appendLeaf,
@@ -7,6 +7,8 @@ import {
   emptyEdge,
   formatEdge,
   leafHash,
+  logKeyAt,
+  type LogKeys,
   parseEdge,
   parseVkey,
   rootOf,
@@ -20,6 +22,7 @@ export type Pins = {
   readonly tenant: string;
   /** Public key, 64 hex: the tenant must have been born with it. */
   readonly rootKey: string;
+  /** The one the tenant was born with; rotations in the log lead on from it. */
   readonly logKey: Vkey;
 };
 
@@ -39,10 +42,12 @@ export type VerifiedFact = {
 
 const spanChecker = checkerOf(Span);
 const birthChecker = checkerOf(TenantCreated);
+const rotationChecker = checkerOf(LogRotated);
+const ROTATED = 'registry.log.rotated';
 
 /**
- * The runner's own reading of its tenant's log. Facts count only once a checkpoint signed by the pinned log key covers them, and
- * each keeps the gate's rules from the pinned root key on (`verifyFact`). Pure; owned by whoever replays the journal.
+ * The runner's own reading of its tenant's log. Facts count only once a checkpoint covers them that is signed by the pinned log key, or
+ * by the one that a verified rotation has put in its place; and each keeps the gate's rules from the pinned root key on (`verifyFact`). Pure; owned by whoever replays the journal.
  */
 export class LogFold {
   readonly knowledge: Knowledge;
@@ -70,6 +75,12 @@ export class LogFold {
   /** Stream sequence of that fact; 0 for none. */
   get readSequence(): number {
     return this.#sequence;
+  }
+
+  /** The pinned key, and those that verified rotations have led to. */
+  get keys(): LogKeys {
+    const rotated = this.knowledge.rotations.map(({ key, fromMs }) => ({ vkey: parseVkey(key), fromMs }));
+    return [{ vkey: this.#pins.logKey, fromMs: 0 }, ...rotated];
   }
 
   /** Only between checkpoints is there nothing uncovered to lose. */
@@ -116,9 +127,11 @@ export class LogFold {
       edge = appendLeaf(edge, leaf);
     }
     try {
+      // all facts of a commit have one log time, and no rotation takes effect in its own commit
+      const vkey = logKeyAt(this.keys, facts.at(-1)?.place.timeMs ?? 0);
       const { origin, size, root } = verifyCheckpoint(note, {
         origin: this.#pins.logKey.name,
-        vkeys: [this.#pins.logKey],
+        vkeys: [vkey],
       });
       const isSame =
         origin === this.#pins.logKey.name && size === edge.size && Buffer.from(root).equals(rootOf(edge));
@@ -139,12 +152,20 @@ export class LogFold {
       throw mismatch('it names another log key than the one pinned');
   }
 
+  /** That the new key has agreed and its turn comes later, the rules have said; here, that it is a key. */
+  #checkRotation({ payload }: Span): void {
+    const isRotation = rotationChecker.check(payload);
+    if (!isRotation || parseVkey(payload.log_key).name !== this.#pins.logKey.name)
+      throw mismatch('it goes on to a key of another log');
+  }
+
   #admit({ bytes, place }: ReadFact): VerifiedFact {
     const { index, timeMs, trace } = place;
     try {
       const span = parseSpan(bytes);
       verifyFact({ span, index, timeMs }, this.knowledge);
       if (index === 0) this.#checkBirth(span);
+      if (span.intent === ROTATED) this.#checkRotation(span);
       fold(this.knowledge, { span, index, timeMs });
       return { span, index, timeMs, trace };
     } catch (cause) {

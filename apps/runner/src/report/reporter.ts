@@ -3,10 +3,9 @@ import type { Ack, Receipt } from '@logline/contracts';
 import { parseInstant } from '@logline/contracts';
 import { JetStreamError } from '@logline/jetstream';
 import type { Log } from '@logline/service';
-import { verifyReceipt } from '@logline/tlog';
+import { TlogError, verifyReceiptInTime } from '@logline/tlog';
 import type { Said } from '../domain/runner-state.ts';
 import { RunnerError } from '../errors.ts';
-import type { Pins } from '../follow/log-fold.ts';
 import type { Memory } from '../journal/memory.ts';
 
 /** Sends signed spans and waits for the log's answer; the same bytes again on silence. */
@@ -28,22 +27,15 @@ const MOST_AT_ONCE = 32;
 export class Reporter {
   readonly #memory: Memory;
   readonly #submit: Submit;
-  readonly #pins: Pins;
   readonly #log: Log;
   readonly #stopped = new AbortController();
   #wake: () => void = () => undefined;
   #loop: Promise<void> | undefined;
   #isOffline = false;
 
-  constructor(options: {
-    readonly memory: Memory;
-    readonly submit: Submit;
-    readonly pins: Pins;
-    readonly log: Log;
-  }) {
+  constructor(options: { readonly memory: Memory; readonly submit: Submit; readonly log: Log }) {
     this.#memory = options.memory;
     this.#submit = options.submit;
-    this.#pins = options.pins;
     this.#log = options.log;
   }
 
@@ -115,22 +107,48 @@ export class Reporter {
       );
       return this.#memory.record(() => [{ t: 'answered', span, lease, receipt: null }]);
     }
-    const receipt = this.#checkReceipt(ack.receipt, body);
+    const receipt = await this.#checkReceipt(ack.receipt, body);
+    if (receipt === null) return; // sent again, and answered with the same receipt
     this.#log.info({ span, intent, lease, index: receipt.index }, 'reported');
     await this.#memory.record(() => [{ t: 'answered', span, lease, receipt }]);
   }
 
-  /** Offline, by the pinned log key. @throws RunnerError `LOG_MISMATCH` */
-  #checkReceipt(
+  /**
+   * Offline, by the key in force at the receipt's time. A rotation that the receipt rests on may be further on in the log than this runner has
+   * read: then it waits for that. Null when it cannot any longer.
+   *
+   * @throws RunnerError `LOG_MISMATCH`
+   */
+  async #checkReceipt(
     receipt: Receipt,
     spanBytes: Uint8Array,
-  ): { readonly index: number; readonly timeMs: number } {
-    try {
-      verifyReceipt({ receipt, spanBytes, vkeys: [this.#pins.logKey] });
-    } catch (cause) {
-      throw new RunnerError('LOG_MISMATCH', 'a receipt does not verify by the pinned log key', { cause });
+  ): Promise<{ readonly index: number; readonly timeMs: number } | null> {
+    const untilMs = Date.now() + TRY_MS;
+    for (;;) {
+      const { log } = this.#memory.state;
+      try {
+        verifyReceiptInTime({ receipt, spanBytes }, log.keys);
+        return { index: receipt.index, timeMs: parseInstant(receipt.ts) ?? 0 };
+      } catch (cause) {
+        const mayFollow = cause instanceof TlogError && cause.code === 'SIGNATURE_INVALID';
+        if (!mayFollow || log.knowledge.index >= receipt.index)
+          throw new RunnerError('LOG_MISMATCH', 'a receipt does not verify by the key of the log', { cause });
+        if (this.#stopped.signal.aborted || Date.now() >= untilMs) return null;
+      }
+      await this.#untilMore(untilMs);
     }
-    return { index: receipt.index, timeMs: parseInstant(receipt.ts) ?? 0 };
+  }
+
+  /** Resolves when the journal has grown, at the latest at `untilMs`. */
+  async #untilMore(untilMs: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, Math.max(0, untilMs - Date.now()));
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+      if (this.#stopped.signal.aborted) this.#wake();
+    });
   }
 }
 

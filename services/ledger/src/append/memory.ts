@@ -98,7 +98,10 @@ export class Memory {
     return {
       known: {
         logs: new Map(
-          [...logs].map(([tenant, { size, timeMs }]): [string, LogPosition] => [tenant, { size, timeMs }]),
+          [...logs].map(([tenant, { size, timeMs, keys }]): [string, LogPosition] => [
+            tenant,
+            { size, timeMs, keys },
+          ]),
         ),
         spans: spent(asked.spans, found.spans),
         heads,

@@ -3,9 +3,11 @@ import type { LocalSigner } from '@logline/canon-sign';
 import { type Addressee, type Proven, toConflictAck, toFactAck, toRefusalAck } from '../domain/ack.ts';
 import { nextTip, type Tip } from '../domain/anchor.ts';
 import type { Batch, BatchRequest } from '../domain/batch.ts';
+import type { LogGrowth } from '../domain/draft.ts';
 import { questionsOf } from '../domain/known.ts';
 import { sealLog, type Log, type Seal, toReceipt } from '../domain/seal.ts';
-import { type LogName, type Outcome, sequence } from '../domain/sequence.ts';
+import { keyAt, keysAfter, type LogKeys, type LogName } from '../domain/log-keys.ts';
+import { type Outcome, sequence } from '../domain/sequence.ts';
 import { LedgerError } from '../errors.ts';
 import type { AppendConnection } from '../storage/append-connection.ts';
 import { commitTurn } from '../storage/commit-turn.ts';
@@ -20,6 +22,8 @@ export type TurnContext = {
   readonly connection: AppendConnection;
   readonly memory: Memory;
   readonly signer: LocalSigner;
+  /** Of the second key while one gives way to another; `nameOf` names both. */
+  readonly otherSigner?: LocalSigner | undefined;
   readonly nameOf: (tenant: string) => LogName;
   readonly clock: () => number;
   /** Where the partition stands; the anchor too. */
@@ -55,7 +59,7 @@ export async function takeTurn(requests: readonly BatchRequest[], context: TurnC
   const earlier = await proveReplays(batch, outcomes, logs, connection);
   const newborn = changes.logs.some(({ isNew }) => isNew) ? await newLogs(changes.logs, context) : undefined;
   const seals = changes.logs.map((growth) =>
-    sealLog(logOf(growth.tenant, logs, newborn), growth, context.signer),
+    sealWithKeys(logOf(growth.tenant, logs, newborn), growth, context),
   );
 
   if (seals.length === 0) {
@@ -80,6 +84,15 @@ export async function takeTurn(requests: readonly BatchRequest[], context: TurnC
   return { answers, seals, tip, commitMs: performance.now() - startMs };
 }
 
+/** Signed by the key in force, and its checkpoint by the other one as well. */
+function sealWithKeys(log: Log, growth: LogGrowth, { signer, otherSigner, nameOf }: TurnContext): Seal {
+  const key = keyAt(log.keys, growth.timeMs);
+  const { logKey, otherLogKey } = nameOf(log.tenant);
+  if (key === logKey) return sealLog(log, growth, signer, otherSigner);
+  if (key === otherLogKey && otherSigner !== undefined) return sealLog(log, growth, otherSigner, signer);
+  throw new LedgerError('LOG_CORRUPT', `the log of ${log.tenant} would be signed by a key that is not held`); // `sequence` lets nothing through
+}
+
 /** So that nothing is committed after its client has given up; a slow disk is the usual reason. */
 function refuseIfLate(batch: Batch, outcomes: readonly (readonly Outcome[])[], nowMs: number): void {
   const isLate = batch.requests.some(
@@ -90,14 +103,14 @@ function refuseIfLate(batch: Batch, outcomes: readonly (readonly Outcome[])[], n
 }
 
 async function newLogs(
-  growths: readonly { tenant: string; isNew: boolean }[],
+  growths: readonly LogGrowth[],
   context: TurnContext,
 ): Promise<ReadonlyMap<string, Log>> {
   let logId = await lastLogId(context.connection);
   return new Map(
     growths
       .filter(({ isNew }) => isNew)
-      .map(({ tenant }) => [
+      .map(({ tenant, entries }) => [
         tenant,
         {
           logId: ++logId,
@@ -106,9 +119,17 @@ async function newLogs(
           size: 0,
           timeMs: 0,
           tree: emptyTiledEdge(),
+          keys: keysOfBirth(tenant, entries),
         },
       ]),
   );
+}
+
+function keysOfBirth(tenant: string, [birth]: LogGrowth['entries']): LogKeys {
+  const keys = birth && keysAfter(undefined, birth.entry);
+  if (keys === undefined)
+    throw new LedgerError('LOG_CORRUPT', `the log of ${tenant} would begin without its birth`); // `sequence` lets nothing else begin it
+  return keys;
 }
 
 function logOf(tenant: string, ...sources: readonly (ReadonlyMap<string, Log> | undefined)[]): Log {

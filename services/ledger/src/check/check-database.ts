@@ -11,9 +11,9 @@ import { PageWorkers } from './page-workers.ts';
 
 export type CheckOptions = {
   readonly postgresUrl: string;
-  /** What the logs' origins begin with, and the key that signs for them. */
+  /** What the logs' origins begin with, and the keys that sign for them. */
   readonly origin: string;
-  readonly publicKey: Uint8Array;
+  readonly publicKeys: readonly Uint8Array[];
   /** Only these logs; all when left out. */
   readonly tenants?: readonly string[] | undefined;
   readonly threads: number;
@@ -70,7 +70,7 @@ export async function checkSnapshot(
     return await checkLog(log, {
       sql,
       checkPage: (job) => (workers === undefined ? checkPage(sql, job) : workers.check(job)),
-      vkeys: [formatVkey(log.origin, options.publicKey)],
+      vkeys: options.publicKeys.map((key) => formatVkey(log.origin, key)),
       thorough: options.thorough,
       progress: (more) => options.progress({ entries: (entries += more), of }),
     });

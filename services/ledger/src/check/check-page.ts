@@ -4,7 +4,7 @@ import { formatInstant } from '@logline/contracts';
 import { leafHash, parseVkey, TlogError, verifyCheckpoint, type Vkey } from '@logline/tlog';
 import { TRAILER_BYTES, writeTrailer } from '../domain/commit-chain.ts';
 import { type Entry, parseEntry } from '../domain/entry.ts';
-import { TENANT_CREATED } from '../domain/sequence.ts';
+import { LOG_ROTATED, TENANT_CREATED } from '../domain/log-keys.ts';
 import { LedgerError } from '../errors.ts';
 import { toMessage } from '../publish/fact.ts';
 import { toSpanId } from '../storage/find-known.ts';
@@ -158,7 +158,7 @@ class PageCheck {
     if (intent === TENANT_CREATED) {
       const services = Array.isArray(payload['services']) ? payload['services'] : [];
       this.#notClients.push(...services.flatMap((one) => kidIn(one)));
-    } else if (verdictOf === undefined) {
+    } else if (verdictOf === undefined && !BY_THE_OPERATOR.has(intent)) {
       if (intent === 'registry.runner.add') this.#notClients.push(...kidIn(payload));
       this.#last.set(`${subject} ${kid}`, `${index} ${entry.this} ${kid} ${subject}`);
     }
@@ -195,6 +195,9 @@ class PageCheck {
     }
   }
 }
+
+/** As a birth is: they move no head. */
+const BY_THE_OPERATOR: ReadonlySet<string> = new Set([LOG_ROTATED, 'registry.log.adopted']);
 
 function parsed(bytes: Buffer, tenant: string): Entry | LedgerError {
   try {

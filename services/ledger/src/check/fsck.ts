@@ -1,9 +1,10 @@
+import { parseHex } from '@logline/canon-sign';
 import { connectNats, nextFactOf } from '@logline/jetstream';
 import { openPool } from '@logline/postgres';
-import { readKeyFile, readSecretFile } from '@logline/service';
+import { readSecretFile } from '@logline/service';
 import type { LedgerConfig } from '../config.ts';
 import { LedgerError } from '../errors.ts';
-import { EXIT, parseArguments, Progress, report, threadsFor } from '../maintain/maintenance.ts';
+import { EXIT, heldKeys, parseArguments, Progress, report, threadsFor } from '../maintain/maintenance.ts';
 import { fromStored } from '../publish/fact.ts';
 import { loadAllLogs } from '../storage/load-logs.ts';
 import { onPool } from '../storage/on-pool.ts';
@@ -14,7 +15,7 @@ import type { LogReport } from './check-log.ts';
 import { compareFacts } from './compare-facts.ts';
 
 const USAGE =
-  'fsck [--tenant <tenant>] [--thorough] [--views <file with the URL of the views>] [--facts] [--threads <n>] [--logs]';
+  'fsck [--tenant <tenant>] [--thorough] [--views <file with the URL of the views>] [--facts] [--threads <n>] [--logs] [--earlier-key <64 hex>]…';
 
 /**
  * Rebuilds everything that is stored from the entries alone, and names for each log the first index at which something is not as it was
@@ -30,6 +31,7 @@ export async function fsck(args: readonly string[], config: Readonly<LedgerConfi
       facts: { type: 'boolean', default: false },
       threads: { type: 'string' },
       logs: { type: 'boolean', default: false },
+      'earlier-key': { type: 'string', multiple: true, default: [] },
     },
   });
   const startMs = performance.now();
@@ -43,7 +45,7 @@ export async function fsck(args: readonly string[], config: Readonly<LedgerConfi
   const { logs, faults: stored } = await checkDatabase({
     postgresUrl,
     origin: config.origin,
-    publicKey: readKeyFile(config.keyFile).publicKey,
+    publicKeys: [...heldKeys(config), ...earlierKeys(values['earlier-key'])],
     tenants: values.tenant === undefined ? undefined : [values.tenant],
     threads: threadsFor(values.threads),
     thorough: values.thorough,
@@ -98,4 +100,13 @@ async function factFaults(
     await pool.end();
     await nc.close();
   }
+}
+
+/** Of before a rotation: `--thorough` asks for them, the chain of commits does not. */
+function earlierKeys(given: readonly string[]): readonly Uint8Array[] {
+  return given.map((hex) => {
+    if (!/^[0-9a-f]{64}$/.test(hex))
+      throw new LedgerError('USAGE', `--earlier-key is a public key, 64 hex digits\nusage: ${USAGE}`);
+    return parseHex(hex);
+  });
 }

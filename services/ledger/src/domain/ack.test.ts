@@ -26,6 +26,8 @@ const REFUSALS: Record<Refusal['kind'], readonly [Refusal, string]> = {
     { kind: 'misnamed', expected: { origin: 'logs.test/acme', logKey: 'vkey' } },
     '422_SCHEMA_INVALID',
   ],
+  untimely: [{ kind: 'untimely', why: 'another rotation is under way' }, '422_SCHEMA_INVALID'],
+  keyless: [{ kind: 'keyless', key: 'vkey' }, '503_UNAVAILABLE'],
 };
 const checker = checkerOf(Ack);
 

@@ -72,15 +72,32 @@ export function toRefusalAck(to: Addressee, outcome: Refusal): Ack {
     case 'no_such_log':
       return toNo(to, '404_NOT_FOUND', [['/subject', 'unknown, or not yours']]);
     case 'misnamed': {
-      const { origin, logKey } = outcome.expected;
+      const { origin, logKey, otherLogKey } = outcome.expected;
+      const keys = otherLogKey === undefined ? logKey : `${logKey} or ${otherLogKey}`;
       return toNo(to, '422_SCHEMA_INVALID', [
         [
           '/payload/origin',
-          `the log of this tenant would be ${origin}`,
-          `set payload.origin to ${origin} and payload.log_key to ${logKey}, sign and send again`,
+          `the log of this tenant would be ${origin}, and the ledger holds no other keys for it than ${keys}`,
+          `set payload.origin to ${origin} and payload.log_key to ${keys}, sign and send again`,
         ],
       ]);
     }
+    case 'untimely':
+      return toNo(to, '422_SCHEMA_INVALID', [
+        [
+          '/payload',
+          `the log key cannot be changed now: ${outcome.why}`,
+          'read what the log says of its keys (logline query --intent registry.log.rotated), correct the payload, sign and send again',
+        ],
+      ]);
+    case 'keyless':
+      return toNo(to, '503_UNAVAILABLE', [
+        [
+          '',
+          `the log is signed by ${outcome.key}, which the ledger does not hold`,
+          'the operator gives the ledger that key back beside the new one (LOGLINE_LEDGER_NEXT_KEY_FILE) until every log was rotated; then send the same request again',
+        ],
+      ]);
   }
 }
 

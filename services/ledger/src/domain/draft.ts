@@ -9,6 +9,7 @@ import {
   type Placed,
   type Spent,
 } from './known.ts';
+import { keysAfter, type LogKeys } from './log-keys.ts';
 
 /** An entry with its place. */
 export type PlacedEntry = {
@@ -44,7 +45,13 @@ export type Changes = {
 };
 export type SpentBy = Spent & { readonly tenant: string; readonly owner: string; readonly name: string };
 
-type Growing = { -readonly [K in keyof LogGrowth]: LogGrowth[K] } & { readonly entries: PlacedEntry[] };
+type Growing = { -readonly [K in keyof LogGrowth]: LogGrowth[K] } & {
+  readonly entries: PlacedEntry[];
+  keys: LogKeys;
+};
+
+/** Until its birth is pushed a log has no key. */
+const UNBORN: LogKeys = { key: '' };
 
 /** What is known, with what the batch has done to it so far. Lives as long as one call of `sequence`. */
 export class Draft {
@@ -66,7 +73,11 @@ export class Draft {
     const growing = this.#logs.get(tenant);
     return growing === undefined
       ? this.#known.logs.get(tenant)
-      : { size: growing.oldSize + growing.entries.length, timeMs: growing.timeMs };
+      : {
+          size: growing.oldSize + growing.entries.length,
+          timeMs: growing.timeMs,
+          keys: growing.keys,
+        };
   }
 
   /** Log time of the next entry: the clock, but never backwards. */
@@ -132,6 +143,7 @@ export class Draft {
   #push(log: Growing, entry: Entry, trace: string, verdictOf: number | undefined): number {
     const index = log.oldSize + log.entries.length;
     log.entries.push({ entry, index, trace, verdictOf });
+    log.keys = keysAfter(log.keys, entry) ?? log.keys;
     this.#spans.set(keyOf(log.tenant, entry.this), { index, hash: entry.hash });
     return index;
   }
@@ -146,6 +158,7 @@ export class Draft {
       isNew: known === undefined,
       oldSize: known?.size ?? 0,
       timeMs,
+      keys: known?.keys ?? UNBORN,
       entries: [],
     };
     this.#logs.set(tenant, fresh);

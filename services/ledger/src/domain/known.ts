@@ -1,5 +1,6 @@
 import type { Caller } from '@logline/contracts';
 import type { Batch } from './batch.ts';
+import type { LogKeys } from './log-keys.ts';
 
 /**
  * What the ledger knows that a batch's decisions rest on. Everything the batch asks about (`questionsOf`) is in here if it
@@ -25,6 +26,7 @@ export type LogPosition = {
   readonly size: number;
   /** Log time of the last entry. */
   readonly timeMs: number;
+  readonly keys: LogKeys;
 };
 
 /** Where a span stands, and the hash of its signed bytes. */

@@ -11,6 +11,7 @@ import {
 } from '@logline/tlog';
 import { type CommitLink, linkCommit, type MarkedLink } from './commit-chain.ts';
 import type { LogGrowth, PlacedEntry } from './draft.ts';
+import { keysAfter, type LogKeys } from './log-keys.ts';
 
 /** One log as its leader keeps it in memory: all that is needed to append to it. */
 export type Log = {
@@ -23,6 +24,7 @@ export type Log = {
   readonly tree: TiledEdge;
   /** Of the last commit; undefined when there is none yet, or it is older than the chain. */
   readonly link?: CommitLink | undefined;
+  readonly keys: LogKeys;
 };
 
 /** One commit of one log: all that is stored, and all that its receipts and facts are made of. */
@@ -51,15 +53,23 @@ export type SealedEntry = PlacedEntry & {
 /** What the log's key signs about an entry: its receipt without `signature` and `merkle` (protocol §2, `ll.receipt.v1`). */
 export type Statement = Omit<Receipt, 'signature' | 'merkle'>;
 
-/** Grows one log by what a batch decided, and signs. `before` must be the log that the batch was decided on. */
-export function sealLog(before: Log, growth: LogGrowth, signer: LocalSigner): Seal {
+/**
+ * Grows one log by what a batch decided, and signs. `before` must be the log that the batch was decided on.
+ * @param signer - of the key in force at the batch's log time
+ * @param cosigner - of the overlap's other key: signs the checkpoint too, never a receipt
+ */
+export function sealLog(before: Log, growth: LogGrowth, signer: LocalSigner, cosigner?: LocalSigner): Seal {
   const leaves = growth.entries.map(({ entry }) => leafHash(entry.bytes));
   const { edge, root, proofs, tiles } = appendBatch(before.tree, leaves);
   const { origin } = before;
   const { timeMs } = growth;
   const ts = formatInstant(timeMs);
   const size = before.size + leaves.length;
-  const checkpoint = signCheckpoint({ origin, size: edge.size, root }, [{ name: origin, signer }]);
+  const signers = cosigner === undefined ? [signer] : [signer, cosigner];
+  const checkpoint = signCheckpoint(
+    { origin, size: edge.size, root },
+    signers.map((one) => ({ name: origin, signer: one })),
+  );
   const entries = growth.entries.map((placed, at): SealedEntry => {
     const { hash, this: id } = placed.entry;
     const statement: Statement = { ts, hash, this: id, log: origin, index: placed.index };
@@ -80,7 +90,14 @@ export function sealLog(before: Log, growth: LogGrowth, signer: LocalSigner): Se
   const link = linkCommit(before.link, { log: origin, size, checkpoint, trailers }, signer);
   return {
     before,
-    after: { ...before, size, timeMs, tree: edge, link },
+    after: {
+      ...before,
+      size,
+      timeMs,
+      tree: edge,
+      link,
+      keys: growth.entries.reduce((keys, { entry }) => keysAfter(keys, entry) ?? keys, before.keys),
+    },
     isNew: growth.isNew,
     root,
     edge: formatEdge(edge),

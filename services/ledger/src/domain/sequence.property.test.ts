@@ -3,7 +3,8 @@ import { expect, it } from 'vitest';
 import { aBatch, aRequest, aSpan, nameOf } from '../../test/sequence-world.ts';
 import type { BatchRequest, BatchSpan } from './batch.ts';
 import { type Known, keyOf, questionsOf } from './known.ts';
-import { MAX_ATTEMPTS, type Outcome, sequence, TENANT_CREATED } from './sequence.ts';
+import { TENANT_CREATED } from './log-keys.ts';
+import { MAX_ATTEMPTS, type Outcome, sequence } from './sequence.ts';
 
 /**
  * The reference: history as one list, every question answered by reading all of it, one span after the other. It shares no code
@@ -112,7 +113,11 @@ class Reference {
           tenant,
           of(tenant).length === 0
             ? undefined
-            : { size: of(tenant).length, timeMs: Math.max(...of(tenant).map(({ timeMs }) => timeMs)) },
+            : {
+                size: of(tenant).length,
+                timeMs: Math.max(...of(tenant).map(({ timeMs }) => timeMs)),
+                keys: { key: nameOf(tenant).logKey },
+              },
         ]),
       ),
       spans: found(

@@ -1,8 +1,20 @@
 import { describe, expect, it } from 'vitest';
 import { sequence } from './sequence.ts';
-import { aBatch, aRequest, aSpan, born, idOf, nameOf, NOTHING } from '../../test/sequence-world.ts';
+import type { BatchSpan } from './batch.ts';
+import { keyOf } from './known.ts';
+import {
+  aBatch,
+  aRequest,
+  aSpan,
+  born,
+  idOf,
+  nameOf,
+  NOTHING,
+  type SpanWishes,
+} from '../../test/sequence-world.ts';
 
-const LIVE = born({ size: 3, timeMs: 1000 });
+const LIVE_LOG = { size: 3, timeMs: 1000 };
+const LIVE = born(LIVE_LOG);
 
 describe('a batch', () => {
   it('numbers spans from the size of the log, a verdict right behind its cause', () => {
@@ -247,6 +259,81 @@ describe('the birth of a tenant', () => {
     expect(sequence(aBatch([aRequest({ spans: [aSpan(2)] })]), NOTHING, nameOf).outcomes).toEqual([
       [{ kind: 'no_such_log' }],
     ]);
+  });
+});
+
+describe('the keys of a log', () => {
+  const FROM = '2026-01-02T00:00:00.000Z';
+  const fromMs = Date.parse(FROM);
+  const both = (tenant: string) => ({ ...nameOf(tenant), otherLogKey: 'vkey-2' });
+  const rotation = (payload: Record<string, unknown> = {}, wishes: SpanWishes = {}) =>
+    aSpan(9, {
+      intent: 'registry.log.rotated',
+      subject: 'urn:tenant:acme',
+      payload: { origin: 'logs.test/acme', previous: 'vkey-acme', log_key: 'vkey-2', from: FROM, ...payload },
+      writes: ['log-key'],
+      ...wishes,
+    });
+  const decide = (spans: readonly BatchSpan[], known = LIVE, nowMs = 1500, name: typeof nameOf = both) =>
+    sequence(aBatch([aRequest({ spans, deadlineMs: 2e12 })], nowMs), known, name).outcomes[0];
+
+  it('may be followed by a key that this ledger holds', () => {
+    expect(decide([rotation()])).toEqual([appended(3)]);
+  });
+
+  it.each([
+    ['a key it does not hold', rotation(), nameOf],
+    ['a key of nobody', rotation({ log_key: 'vkey-3' }), both],
+    ['no key', rotation({ log_key: 7 }), both],
+    ['another origin', rotation({ origin: 'evil.test/acme' }), both],
+  ])('are not followed by %s', (_, span, name) => {
+    expect(decide([span], LIVE, 1500, name)).toMatchObject([{ kind: 'misnamed' }]);
+  });
+
+  it.each([
+    ['after another key', rotation({ previous: 'vkey-2' }), 'previous is not the key in force'],
+    ['at once', rotation({ from: '1970-01-01T00:00:01.500Z' }), 'from is not in the future'],
+    ['at no time', rotation({ from: 'soon' }), 'previous is not the key in force'],
+    ['unmarked, so that it could not be found again', rotation({}, { writes: [] }), 'unmarked'],
+  ])('do not change %s', (_, span, why) => {
+    expect(decide([span])).toEqual([{ kind: 'untimely', why }]);
+  });
+
+  it('change once at a time, also within a batch', () => {
+    const second = { ...rotation(), entry: { ...rotation().entry, this: idOf(10), hash: 'other' } };
+    expect(decide([rotation(), second])).toEqual([
+      appended(3),
+      { kind: 'untimely', why: 'another rotation is under way' },
+    ]);
+  });
+
+  it('sign what is appended while they are held here, and nothing is signed by any other', () => {
+    const rotated = born({ ...LIVE_LOG, keys: { key: 'vkey-acme', next: { key: 'vkey-2', fromMs } } });
+    const only = (logKey: string) => () => ({ origin: 'logs.test/acme', logKey });
+    const cases = [
+      [fromMs - 1, 'vkey-acme', 'appended'],
+      [fromMs - 1, 'vkey-2', 'keyless'],
+      [fromMs, 'vkey-acme', 'keyless'],
+      [fromMs, 'vkey-2', 'appended'],
+    ] as const;
+    for (const [nowMs, held, kind] of cases)
+      expect(decide([aSpan(5)], rotated, nowMs, only(held))).toMatchObject([{ kind }]);
+    // what is a fact already needs no key
+    const placed = {
+      ...rotated,
+      spans: new Map([[keyOf('acme', idOf(5)), { index: 1, hash: aSpan(5).entry.hash }]]),
+    };
+    expect(decide([aSpan(5)], placed, fromMs, only('vkey-acme'))).toEqual([{ kind: 'replayed', index: 1 }]);
+  });
+
+  it('may be the second one from the birth on', () => {
+    const birth = aSpan(1, {
+      intent: 'registry.tenant.created',
+      subject: 'urn:tenant:acme',
+      payload: { origin: 'logs.test/acme', log_key: 'vkey-2' },
+    });
+    expect(decide([birth, aSpan(2)], NOTHING)).toEqual([appended(0), appended(1)]);
+    expect(decide([birth], NOTHING, 1500, nameOf)).toMatchObject([{ kind: 'misnamed' }]);
   });
 });
 

@@ -1,10 +1,18 @@
 import type { Batch, BatchRequest, BatchSpan } from './batch.ts';
 import { type Changes, Draft } from './draft.ts';
 import { idempotencyOf, type Known, nonceOf } from './known.ts';
+import {
+  isHeld,
+  keyAt,
+  LOG_ROTATED,
+  type LogName,
+  type RotationFault,
+  rotationFault,
+  TENANT_CREATED,
+} from './log-keys.ts';
 
 /** How often the gate is asked again about a request that makes no progress, before it is called unavailable. */
 export const MAX_ATTEMPTS = 16;
-export const TENANT_CREATED = 'registry.tenant.created';
 
 /** What becomes of one span. Indexes are of the request's tenant's log. */
 export type Outcome =
@@ -25,10 +33,12 @@ export type Outcome =
   /** Nobody waits any more. */
   | { readonly kind: 'late' }
   | { readonly kind: 'no_such_log' }
-  /** A birth that names another log than this ledger would keep. */
-  | { readonly kind: 'misnamed'; readonly expected: LogName };
-
-export type LogName = { readonly origin: string; readonly logKey: string };
+  /** A birth or a rotation that names another log than this ledger keeps, or a key it does not hold. */
+  | { readonly kind: 'misnamed'; readonly expected: LogName }
+  /** A rotation that comes at the wrong time, or after the wrong key. */
+  | { readonly kind: 'untimely'; readonly why: RotationFault }
+  /** The key that would have to sign it was taken from this ledger. */
+  | { readonly kind: 'keyless'; readonly key: string };
 
 export type Sequenced = {
   /** In the order of `batch.requests` and their spans. */
@@ -38,7 +48,7 @@ export type Sequenced = {
 
 /**
  * Decides a batch, span by span in order: as if each were committed before the next is looked at (architecture, write path 4).
- * @param nameOf - what a log of this ledger must be called; asked at births only
+ * @param nameOf - what a log of this ledger is called and signed by; asked for every span, so it remembers
  */
 export function sequence(batch: Batch, known: Known, nameOf: (tenant: string) => LogName): Sequenced {
   const draft = new Draft(known, batch.nowMs);
@@ -90,14 +100,21 @@ function decide(
   if (span.no !== undefined) return { kind: 'refused' };
 
   const log = draft.log(tenant);
+  const name = nameOf(tenant);
   if (log === undefined) {
     if (entry.intent !== TENANT_CREATED) return { kind: 'no_such_log' };
-    const expected = nameOf(tenant);
-    if (entry.payload['origin'] !== expected.origin || entry.payload['log_key'] !== expected.logKey) {
-      return { kind: 'misnamed', expected };
-    }
+    if (isMisnamed(entry, name)) return { kind: 'misnamed', expected: name };
   } else if (entry.intent === TENANT_CREATED) {
     return { kind: 'span_exists', index: 0 }; // a tenant is born once, whatever the gate believed
+  } else {
+    const timeMs = draft.timeOf(tenant);
+    const key = keyAt(log.keys, timeMs);
+    if (!isHeld(name, key)) return { kind: 'keyless', key };
+    if (entry.intent === LOG_ROTATED) {
+      if (isMisnamed(entry, name)) return { kind: 'misnamed', expected: name };
+      const why = rotationFault(entry, log.keys, timeMs, span.writes);
+      if (why !== undefined) return { kind: 'untimely', why };
+    }
   }
   if (entry.prev !== undefined && entry.prev !== draft.head(tenant, entry.subject)) {
     return { kind: 'moved', head: draft.head(tenant, entry.subject) };
@@ -106,6 +123,11 @@ function decide(
   const occupied = verdict && draft.placed(tenant, verdict.this);
   if (occupied !== undefined) return { kind: 'span_exists', index: occupied.index };
   return { kind: 'appended', index: log?.size ?? 0 };
+}
+
+/** No log is promised a key that would not sign it: only what this ledger holds can be named. */
+function isMisnamed({ payload: { origin, log_key } }: BatchSpan['entry'], name: LogName): boolean {
+  return origin !== name.origin || typeof log_key !== 'string' || !isHeld(name, log_key);
 }
 
 /** The log index from which the gate can judge afresh; undefined while what the verdict read still holds. */

@@ -1,10 +1,10 @@
 import { resolve, join } from 'node:path';
-import { readKeyFile, readSecretFile } from '@logline/service';
+import { readSecretFile } from '@logline/service';
 import { checkSnapshot } from '../check/check-database.ts';
 import { PageWorkers } from '../check/page-workers.ts';
 import type { LedgerConfig } from '../config.ts';
 import { LedgerError } from '../errors.ts';
-import { EXIT, parseArguments, Progress, report, threadsFor } from '../maintain/maintenance.ts';
+import { EXIT, heldKeys, parseArguments, Progress, report, threadsFor } from '../maintain/maintenance.ts';
 import { loadAllLogs } from '../storage/load-logs.ts';
 import { SnapshotConnection } from '../storage/snapshot-connection.ts';
 import { exportLog } from './export-log.ts';
@@ -37,7 +37,7 @@ export async function exportLogs(args: readonly string[], config: Readonly<Ledge
     const { faults } = await checkSnapshot(
       {
         origin: config.origin,
-        publicKey: readKeyFile(config.keyFile).publicKey,
+        publicKeys: heldKeys(config),
         tenants,
         thorough: false,
         progress: ({ entries }) => checking.say(entries, of, 'entries'),

@@ -1,13 +1,13 @@
 import { resolve } from 'node:path';
 import { CONSUMERS, FIRST_PARTITION } from '@logline/contracts';
 import { toPostgresError } from '@logline/postgres';
-import { readKeyFile, readSecretFile } from '@logline/service';
+import { readSecretFile } from '@logline/service';
 import pg from 'pg';
 import { checkSnapshot, type LogFault } from '../check/check-database.ts';
 import type { LedgerConfig } from '../config.ts';
 import { LedgerError } from '../errors.ts';
 import { holdPartition } from '../maintain/hold-partition.ts';
-import { EXIT, parseArguments, Progress, report } from '../maintain/maintenance.ts';
+import { EXIT, heldKeys, parseArguments, Progress, report } from '../maintain/maintenance.ts';
 import { lastLogId, loadAllLogs } from '../storage/load-logs.ts';
 import { RawConnection } from '../storage/raw-connection.ts';
 import { importLog } from './import-log.ts';
@@ -33,7 +33,7 @@ export async function importLogs(args: readonly string[], config: Readonly<Ledge
     tenant: values.tenant,
     postgresUrl: readSecretFile(config.postgresUrlFile),
     origin: config.origin,
-    publicKey: readKeyFile(config.keyFile).publicKey,
+    publicKeys: heldKeys(config),
   });
   const seconds = Number(((performance.now() - startMs) / 1000).toFixed(2));
   report({ ok: faults.length === 0, faults, ...counts, seconds });
@@ -46,7 +46,7 @@ export type ImportOptions = {
   readonly tenant?: string | undefined;
   readonly postgresUrl: string;
   readonly origin: string;
-  readonly publicKey: Uint8Array;
+  readonly publicKeys: readonly Uint8Array[];
 };
 export type ImportResult = {
   /** Any of them: nothing was imported. */
@@ -70,7 +70,7 @@ export async function importFolder(options: ImportOptions): Promise<ImportResult
 async function importAll(
   sql: RawConnection,
   logs: Awaited<ReturnType<typeof findLogs>>,
-  { origin, publicKey }: ImportOptions,
+  { origin, publicKeys }: ImportOptions,
 ): Promise<readonly LogFault[]> {
   const there = new Set((await loadAllLogs(sql)).map(({ tenant }) => tenant));
   const twice = logs.find(({ file }) => there.has(file.tenant));
@@ -91,7 +91,7 @@ async function importAll(
   const { faults } = await checkSnapshot(
     {
       origin,
-      publicKey,
+      publicKeys,
       tenants: logs.map(({ file }) => file.tenant),
       thorough: false,
       progress: ({ entries }) => checking.say(entries, of, 'entries'),

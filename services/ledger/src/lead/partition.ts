@@ -12,7 +12,6 @@ import {
 } from '@logline/jetstream';
 import type { JetStreamStrategy } from '@logline/jetstream/nest';
 import { Leadership, type Pool } from '@logline/postgres';
-import { formatVkey } from '@logline/tlog';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { AnchorKeeper } from '../anchor/anchor-keeper.ts';
 import { anchorStore } from '../anchor/anchor.store.ts';
@@ -21,6 +20,7 @@ import { AppendService } from '../append/append.service.ts';
 import { Memory } from '../append/memory.ts';
 import { LedgerError } from '../errors.ts';
 import { ReceiptHold } from '../append/receipt-hold.ts';
+import { logNames } from './log-names.ts';
 import { fromStored } from '../publish/fact.ts';
 import { FactsLane } from '../publish/facts-lane.ts';
 import { AppendConnection } from '../storage/append-connection.ts';
@@ -44,6 +44,8 @@ export type PartitionParts = {
   /** For the lease, facts read back, and chores; the append loop has a connection of its own. */
   readonly pool: Pool;
   readonly signer: LocalSigner;
+  /** The second key, while one gives way to another. */
+  readonly otherSigner?: LocalSigner | undefined;
   /** What the logs' origins begin with. */
   readonly origin: string;
   readonly metrics: AppendMetrics;
@@ -67,8 +69,20 @@ const LEASE_MS = 3_000;
 
 /** Some tenants' logs: one append loop, one facts lane, led by whoever holds the lease. */
 export function assemblePartition(parts: PartitionParts): Partition {
-  const { partition, partitions, lines, nc, strategy, postgresUrl, pool, signer, origin, metrics, log } =
-    parts;
+  const {
+    partition,
+    partitions,
+    lines,
+    nc,
+    strategy,
+    postgresUrl,
+    pool,
+    signer,
+    otherSigner,
+    origin,
+    metrics,
+    log,
+  } = parts;
   const consumer = CONSUMERS.ledger(partition);
   const sql = onPool(pool);
   const publisher = new Publisher(nc);
@@ -107,10 +121,8 @@ export function assemblePartition(parts: PartitionParts): Partition {
     connection: new AppendConnection(postgresUrl),
     memory: new Memory(),
     signer,
-    nameOf: (tenant) => ({
-      origin: `${origin}/${tenant}`,
-      logKey: formatVkey(`${origin}/${tenant}`, signer.publicKey),
-    }),
+    otherSigner,
+    nameOf: logNames(origin, signer, otherSigner),
     clock: Date.now,
     lane,
     answer: (reply, trace, acks) => {

@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { parseArgs, type ParseArgsConfig, stripVTControlCharacters } from 'node:util';
+import { readKeyFile } from '@logline/service';
 import type { LedgerConfig } from '../config.ts';
 import { LedgerError } from '../errors.ts';
 
@@ -25,6 +26,12 @@ export function parseArguments<T extends ParseArgsConfig>(
     const why = cause instanceof Error ? stripVTControlCharacters(cause.message) : '';
     throw new LedgerError('USAGE', `${why}\nusage: ${usage}`, { cause });
   }
+}
+
+/** Public halves of the keys that the ledger signs with: the one in force, and the overlap's other one. */
+export function heldKeys({ keyFile, nextKeyFile }: Readonly<LedgerConfig>): readonly Uint8Array[] {
+  const files = nextKeyFile === undefined ? [keyFile] : [keyFile, nextKeyFile];
+  return files.map((file) => readKeyFile(file).publicKey);
 }
 
 export function report(result: object): void {

@@ -14,7 +14,7 @@ SELECT q.log_id, q.tenant, $1, q.origin, q.size, q.ts_ms,
 };
 
 export type LogOfCommit = Pick<Seal, 'isNew' | 'root' | 'edge'> & {
-  readonly after: Omit<Log, 'tree' | 'link'>;
+  readonly after: Omit<Log, 'tree' | 'link' | 'keys'>;
 };
 
 /** Logs born in a commit, in their partition. Ids are given by the leader, not by a sequence. */

@@ -2,6 +2,7 @@ import { formatEdge, formatTilePath, partialTiles, rootOf, tiledEdgeOf } from '@
 import type { Log } from '../domain/seal.ts';
 import { LedgerError } from '../errors.ts';
 import type { Sql } from './append-connection.ts';
+import { loadLogKeys } from './load-log-keys.ts';
 import type { StoredLog } from './load-logs.ts';
 import { readTiles } from './read-tiles.ts';
 
@@ -19,7 +20,7 @@ export async function loadTree(sql: Sql, stored: StoredLog): Promise<Log> {
       `the stored leaves of ${tenant} do not lead to its root at size ${size}`,
     );
   }
-  return { logId, tenant, origin, size, timeMs, tree, link };
+  return { logId, tenant, origin, size, timeMs, tree, link, keys: await loadLogKeys(sql, stored) };
 }
 
 function isSame(one: Uint8Array, other: Uint8Array): boolean {

@@ -24,7 +24,15 @@ const noteOf = (tenant: string, size: number): string =>
 
 /** What a commit leaves for the lane: it looks at nothing else of a seal. */
 function sealOf(tenant: string, size: number): Seal {
-  const log = { logId: tenant.length, tenant, origin: originOf(tenant), timeMs: 0, tree: emptyTiledEdge() };
+  const keys = { key: 'unused' };
+  const log = {
+    logId: tenant.length,
+    tenant,
+    origin: originOf(tenant),
+    timeMs: 0,
+    tree: emptyTiledEdge(),
+    keys,
+  };
   const after = { ...log, size };
   const checkpoint = noteOf(tenant, size);
   const link = { chain: root, signature: new Uint8Array(64), marks: new Uint8Array(0) };

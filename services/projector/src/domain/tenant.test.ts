@@ -73,6 +73,27 @@ describe('a tenant', () => {
     expect(view.keys.find(({ kid }) => kid === 'laptop')).toMatchObject({ exp, since: 1 });
   });
 
+  it('has a log whose keys follow each other', () => {
+    const rotated = (log_key: string, from: string): TenantFact => ({
+      intent: 'registry.log.rotated',
+      payload: {
+        tenant: 'acme',
+        origin: 'logline.test/acme',
+        previous: 'v1',
+        log_key,
+        from,
+        possession: 'x',
+      },
+    });
+    const [first, second] = ['2027-01-01T00:00:00Z', '2028-01-01T00:00:00Z'] as const;
+    const view = given(created, rotated('v2', first), rotated('v3', second));
+    expect(view.log_key).toBe(given(created).log_key);
+    expect(view.rotations).toEqual([
+      { log_key: 'v2', from: first, since: 1 },
+      { log_key: 'v3', from: second, since: 2 },
+    ]);
+  });
+
   it('has tokens that can be revoked', () => {
     const view = given(
       created,

@@ -6,6 +6,7 @@ import {
   type KeyRevoke,
   type LogPublish,
   type LogAdopted,
+  type LogRotated,
   type RunnerAdd,
   type RunnerAllowance,
   type RunnerRemove,
@@ -39,10 +40,20 @@ export type RunnerView = {
   readonly status: 'active' | 'removed';
 };
 
+export type RotationView = {
+  readonly log_key: string;
+  /** First log time that it signs. */
+  readonly from: string;
+  readonly since: number;
+};
+
 /** Who may speak for a tenant: the fold of its registry facts. */
 export type TenantView = {
   readonly origin: string;
+  /** The one the tenant was born with: what people pin. */
   readonly log_key: string;
+  /** Those that followed it, in order; absent before the first. */
+  readonly rotations?: readonly RotationView[];
   readonly keys: readonly KeyView[];
   readonly api_keys: readonly TokenView[];
   readonly runners: readonly RunnerView[];
@@ -55,6 +66,7 @@ export const emptyTenant: TenantView = { origin: '', log_key: '', keys: [], api_
 export type TenantFact =
   | { readonly intent: 'registry.tenant.created'; readonly payload: TenantCreated }
   | { readonly intent: 'registry.log.adopted'; readonly payload: LogAdopted }
+  | { readonly intent: 'registry.log.rotated'; readonly payload: LogRotated }
   | { readonly intent: 'registry.key.add'; readonly payload: KeyAdd }
   | { readonly intent: 'registry.key.revoke'; readonly payload: KeyRevoke }
   | { readonly intent: 'registry.apikey.create'; readonly payload: ApikeyCreate }
@@ -86,6 +98,10 @@ export function evolveTenant(state: TenantView, fact: TenantFact, index: number)
     }
     case 'registry.log.adopted':
       return state;
+    case 'registry.log.rotated': {
+      const { log_key, from } = fact.payload;
+      return { ...state, rotations: [...(state.rotations ?? []), { log_key, from, since: index }] };
+    }
     case 'registry.key.add': {
       const { kid, pub, scopes, exp } = fact.payload;
       const key: KeyView = {
