@@ -55,6 +55,7 @@ describe('every command', () => {
       'explain',
       'api',
       'tenant create',
+      'tenant rotate-log-key',
       'key add',
       'key list',
       'key revoke',

@@ -24,7 +24,6 @@ type Options = {
 };
 
 export function register(group: Command, makeContext: ContextMaker): void {
-  registerRotation(group, makeContext);
   addCommand<Options>(group, makeContext, {
     name: 'create',
     args: '<tenant>',
@@ -125,4 +124,5 @@ export function register(group: Command, makeContext: ContextMaker): void {
       );
     },
   });
+  registerRotation(group, makeContext);
 }
