@@ -1,25 +1,19 @@
 import type { World } from '@logline/testing';
-import { TEST_ORIGIN, testKey } from '@logline/testing';
+import { TEST_ORIGIN } from '@logline/testing';
 import {
   appendLeaves,
   emptyEdge,
-  formatVkey,
   leafHash,
-  parseVkey,
   rootOf,
   verifyCheckpoint,
   verifyReceipt,
-  type Vkey,
 } from '@logline/tlog';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { expect } from 'vitest';
 import { readFactsOf } from './facts-of.ts';
 import type { FakeGate } from './fake-gate.ts';
 import type { Held } from './traffic.ts';
-
-export function vkeyOf(tenant: string): Vkey {
-  return parseVkey(formatVkey(`${TEST_ORIGIN}/${tenant}`, testKey('log').signer.publicKey));
-}
+import { vkeyOf } from './vkey-of.ts';
 
 /**
  * What must hold after any fault: no gap, no duplicate, every checkpoint ever signed fits one history, every held receipt verifies and is
