@@ -84,7 +84,7 @@ export class LedgerPair {
   #startOne(): void {
     if (this.#isClosed) return;
     this.started++;
-    const ledger = new TorturedLedger(this.#world.env, this.#aheadMs, {
+    const ledger = new TorturedLedger(this.#world.main, this.#world.env, this.#aheadMs, {
       onReport: (report, from) => this.#hear(report, from),
       onExit: (gone) => this.#replace(gone),
     });

@@ -17,7 +17,8 @@ export type TortureWorld = {
   readonly world: World;
   readonly line: Line;
   readonly disk: SmallDisk;
-  /** Everything seen by the ledgers. */
+  /** What a ledger runs, and is told. */
+  readonly main: string;
   readonly env: Readonly<Record<string, string>>;
   /** May do everything at NATS. */
   readonly nc: NatsConnection;
@@ -33,8 +34,11 @@ export type TortureWorld = {
 };
 export type Engine = { start(): Promise<void>; end(how: 'kill' | 'restart'): Promise<void> };
 
-/** PostgreSQL on a disk of its own, nats-server, and the wire between the ledgers and PostgreSQL: for many runs. */
-export async function openTortureWorld(): Promise<TortureWorld> {
+/**
+ * PostgreSQL on a disk of its own, nats-server, and the wire between the ledgers and PostgreSQL: for many runs.
+ * @param main - see `bundleLedger`
+ */
+export async function openTortureWorld(main: string): Promise<TortureWorld> {
   const closers: (() => unknown)[] = [];
   const close = async (): Promise<void> => {
     for (const one of closers.splice(0).reverse()) await one();
@@ -71,6 +75,7 @@ export async function openTortureWorld(): Promise<TortureWorld> {
       world,
       line,
       disk,
+      main,
       env,
       nc,
       postgres,

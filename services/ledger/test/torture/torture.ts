@@ -1,5 +1,6 @@
 import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { bundleLedger } from './bundle-ledger.ts';
 import { Clients } from './clients.ts';
 import { type Hit, LedgerPair } from './ledger-pair.ts';
 import { run } from './run.ts';
@@ -46,9 +47,10 @@ export async function torture(options: TortureOptions): Promise<Torture> {
   const stepsSeen = new Set<string>();
   const failures: Failure[] = [];
   const skipped = new Set<string>();
+  const main = await bundleLedger();
   let next = 0;
   const work = async (): Promise<void> => {
-    const world = await openTortureWorld();
+    const world = await openTortureWorld(main);
     const stage = new Stage(world, stepsSeen, options.tell);
     if (world.disk.problem !== undefined) skipped.add(`disk full: ${world.disk.problem}`);
     try {

@@ -8,7 +8,6 @@ import type { LogLine } from '../ledger-process.ts';
 import type { Order, Report } from './orders.ts';
 
 const HERE = dirname(fileURLToPath(import.meta.url));
-const MAIN = join(HERE, '..', '..', 'dist', 'main.js');
 const MOST_LINES = 400;
 
 export type LedgerEars = {
@@ -17,7 +16,7 @@ export type LedgerEars = {
   readonly onExit: (ledger: TorturedLedger) => void;
 };
 
-/** The service as tsc made it, with `steps.ts` in front: a process that does as told, and can be killed between any two steps. */
+/** The service as tsc made it (`bundleLedger`), with `steps.ts` in front: a process that does as told, and can be killed between any two steps. */
 export class TorturedLedger {
   readonly pid: number;
   readonly lines: LogLine[] = [];
@@ -27,10 +26,10 @@ export class TorturedLedger {
   #isLeading = false;
   #isAlive = true;
 
-  constructor(env: Readonly<Record<string, string>>, aheadMs: number, ears: LedgerEars) {
+  constructor(main: string, env: Readonly<Record<string, string>>, aheadMs: number, ears: LedgerEars) {
     const child = spawn(
       process.execPath,
-      ['--disable-warning=ExperimentalWarning', '--import', join(HERE, 'steps.ts'), MAIN],
+      ['--disable-warning=ExperimentalWarning', '--import', join(HERE, 'steps.ts'), main],
       {
         env: { ...process.env, ...env, TORTURE_CLOCK_MS: String(aheadMs) },
         stdio: ['ignore', 'pipe', 'pipe', 'ipc', 'pipe'],
