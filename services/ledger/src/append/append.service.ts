@@ -8,6 +8,7 @@ import { LedgerError } from '../errors.ts';
 import { toFacts } from '../publish/fact.ts';
 import type { FactsLane } from '../publish/facts-lane.ts';
 import { loadLogs } from '../storage/load-logs.ts';
+import { outwaitCommits } from '../storage/outwait-commits.ts';
 import type { AppendMetrics } from './append-metrics.ts';
 import type { Memory } from './memory.ts';
 import { pause } from './pause.ts';
@@ -124,7 +125,7 @@ export class AppendService {
           case 'again':
             break;
           case 'later':
-            isDoubtful ||= error instanceof PostgresError && error.code === 'COMMIT_UNKNOWN';
+            isDoubtful ||= leavesDoubt(error);
             this.#parts.connection.close();
             this.#answerLate(turn);
             if (turn.every(({ requests }) => requests.length === 0)) return finish(turn);
@@ -166,8 +167,9 @@ export class AppendService {
 
   /** After a COMMIT with an unknown outcome: what it may have committed goes out as well. */
   async #republish(turn: readonly Waiting[]): Promise<void> {
-    const { connection, partition, lane } = this.#parts;
+    const { connection, partition, lane, leaseName } = this.#parts;
     await connection.open();
+    await outwaitCommits(connection, leaseName);
     const tenants = new Set(turn.flatMap(({ requests }) => requests.map(({ tenant }) => tenant)));
     for (const log of await loadLogs(connection, partition, [...tenants]))
       lane.push({ log, size: log.size, facts: [] });
@@ -230,6 +232,14 @@ export class AppendService {
       })),
     );
   }
+}
+
+/** Something may have been committed that this process has not heard of. */
+function leavesDoubt(error: unknown): boolean {
+  return (
+    (error instanceof PostgresError && error.code === 'COMMIT_UNKNOWN') ||
+    (error instanceof LedgerError && error.code === 'LOG_MOVED')
+  );
 }
 
 type Reaction = 'again' | 'later' | 'apart' | 'depose' | 'fail';

@@ -20,12 +20,15 @@ const jobs = parseCount('jobs', values.jobs);
 const seed = values.seed === undefined ? Date.now() % 1_000_000_000 : parseCount('seed', values.seed);
 
 console.log(`seed ${seed}: npm run torture -- --runs ${runs} --seed ${seed} --jobs ${jobs}`);
+const enough = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => enough.abort());
 let done = 0;
 const result = await torture({
   runs,
   seed,
   jobs,
   keepIn: mkdtempSync(join(tmpdir(), 'logline-torture-failed-')),
+  signal: enough.signal,
   ...(values.verbose ? { tell: (line: string) => console.log(line) } : {}),
   say: (line) => {
     done++;

@@ -17,6 +17,8 @@ export type TortureOptions = {
   /** Where a failed run leaves what there is to know about it. */
   readonly keepIn: string;
   readonly say: (line: string) => void;
+  /** Somebody has had enough: runs that are on are finished, and counted. */
+  readonly signal?: AbortSignal;
   /** The story of each run as it happens. */
   readonly tell?: (line: string) => void;
 };
@@ -54,7 +56,7 @@ export async function torture(options: TortureOptions): Promise<Torture> {
     const stage = new Stage(world, stepsSeen, options.tell);
     if (world.disk.problem !== undefined) skipped.add(`disk full: ${world.disk.problem}`);
     try {
-      while (next < options.runs && failures.length === 0) {
+      while (next < options.runs && failures.length === 0 && options.signal?.aborted !== true) {
         const schedule = scheduleOf(options.seed + next++);
         const startMs = performance.now();
         try {
