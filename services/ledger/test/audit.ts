@@ -1,13 +1,6 @@
 import type { World } from '@logline/testing';
 import { TEST_ORIGIN } from '@logline/testing';
-import {
-  appendLeaves,
-  emptyEdge,
-  leafHash,
-  rootOf,
-  verifyCheckpoint,
-  verifyReceipt,
-} from '@logline/tlog';
+import { appendLeaves, emptyEdge, leafHash, rootOf, verifyCheckpoint, verifyReceipt } from '@logline/tlog';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { expect } from 'vitest';
 import { readFactsOf } from './facts-of.ts';

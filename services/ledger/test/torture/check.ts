@@ -30,7 +30,13 @@ export type StoredEntry = {
   readonly receipt_signature: Buffer;
   readonly bytes: Buffer;
 };
-type StoredLog = { readonly log_id: number; readonly size: number; readonly ts_ms: number; readonly root: Buffer; readonly edge: Buffer };
+type StoredLog = {
+  readonly log_id: number;
+  readonly size: number;
+  readonly ts_ms: number;
+  readonly root: Buffer;
+  readonly edge: Buffer;
+};
 type StoredNote = { readonly size: number; readonly note: string };
 
 export type CheckOptions = {
@@ -48,9 +54,12 @@ export async function checkTenant(
   claims: readonly Claim[],
   options: CheckOptions,
 ): Promise<number> {
-  const [log] = await ask<StoredLog>('SELECT log_id, size, ts_ms, root, edge FROM log WHERE tenant = $1', [tenant]);
+  const [log] = await ask<StoredLog>('SELECT log_id, size, ts_ms, root, edge FROM log WHERE tenant = $1', [
+    tenant,
+  ]);
   if (log === undefined) {
-    if (claims.some(({ receipt }) => receipt !== undefined)) throw new Violation(`${tenant}: has receipts and no log`);
+    if (claims.some(({ receipt }) => receipt !== undefined))
+      throw new Violation(`${tenant}: has receipts and no log`);
     return 0;
   }
   const entries = await ask<StoredEntry>(
@@ -58,7 +67,9 @@ export async function checkTenant(
     [log.log_id],
   );
   checkEntries(tenant, log, entries);
-  const notes = await ask<StoredNote>('SELECT size, note FROM checkpoint WHERE log_id = $1 ORDER BY size', [log.log_id]);
+  const notes = await ask<StoredNote>('SELECT size, note FROM checkpoint WHERE log_id = $1 ORDER BY size', [
+    log.log_id,
+  ]);
   checkTree(tenant, log, entries, notes);
   await checkTiles({ ask }, tenant, log, entries);
   await checkHeads({ ask }, tenant, log, entries, claims);
@@ -81,7 +92,11 @@ function checkEntries(tenant: string, log: StoredLog, entries: readonly StoredEn
     timeMs = entry.ts_ms;
     must(`blake3:${entry.hash.toString('hex')}` === blake3Hash(entry.bytes), tenant, `wrong hash at ${at}`);
     must(entry.leaf.equals(leafHash(entry.bytes)), tenant, `wrong leaf at ${at}`);
-    must(entry.verdict_of === null || entry.verdict_of === at - 1, tenant, `a verdict away from its cause at ${at}`);
+    must(
+      entry.verdict_of === null || entry.verdict_of === at - 1,
+      tenant,
+      `a verdict away from its cause at ${at}`,
+    );
   });
   must(log.ts_ms === timeMs, tenant, `has log time ${log.ts_ms} and its last entry ${timeMs}`);
 }
@@ -99,7 +114,10 @@ function checkTree(
     const note = byEnd.get(Number(edge.size));
     if (note === undefined) continue;
     byEnd.delete(Number(edge.size));
-    const checkpoint = verifyCheckpoint(note, { origin: `${TEST_ORIGIN}/${tenant}`, vkeys: [vkeyOf(tenant)] });
+    const checkpoint = verifyCheckpoint(note, {
+      origin: `${TEST_ORIGIN}/${tenant}`,
+      vkeys: [vkeyOf(tenant)],
+    });
     must(checkpoint.size === edge.size, tenant, `the checkpoint of ${edge.size} says ${checkpoint.size}`);
     must(Buffer.compare(checkpoint.root, rootOf(edge)) === 0, tenant, `the checkpoint of ${edge.size} forks`);
   }
@@ -119,7 +137,11 @@ async function checkTiles(
     'SELECT level, n, hash, hashes FROM tile WHERE log_id = $1 ORDER BY level, n',
     [log.log_id],
   );
-  must(tiles.length === Math.floor(log.size / TILE_WIDTH), tenant, `has ${tiles.length} full tiles of ${log.size}`);
+  must(
+    tiles.length === Math.floor(log.size / TILE_WIDTH),
+    tenant,
+    `has ${tiles.length} full tiles of ${log.size}`,
+  );
   tiles.forEach(({ level, n, hash, hashes }, at) => {
     const leaves = entries.slice(at * TILE_WIDTH, (at + 1) * TILE_WIDTH).map(({ leaf }) => leaf);
     must(level === 0 && n === at && hashes.equals(Buffer.concat(leaves)), tenant, `wrong tile ${level}/${n}`);
@@ -146,7 +168,8 @@ async function checkHeads(
     [log.log_id],
   );
   const found = new Map(heads.map((head) => [head.subject, head.this]));
-  for (const [subject, id] of wanted) must(found.get(subject) === id, tenant, `the head of ${subject} is not its last span`);
+  for (const [subject, id] of wanted)
+    must(found.get(subject) === id, tenant, `the head of ${subject} is not its last span`);
   must(found.size === wanted.size, tenant, 'has heads of subjects without spans');
 }
 
@@ -171,15 +194,24 @@ function checkClaims(
     if (verdict !== undefined) {
       const verdictHash = blake3Hash(verdict.bytes);
       unclaimed.delete(verdictHash);
-      must(places.get(verdictHash)?.verdict_of === place?.idx, tenant, `${cause.span.this}: parted from its verdict`);
+      must(
+        places.get(verdictHash)?.verdict_of === place?.idx,
+        tenant,
+        `${cause.span.this}: parted from its verdict`,
+      );
     }
     if (claim.receipt !== undefined) checkReceipt(tenant, claim, place, notes);
     else if (claim.noes >= claim.attempts && (isClockSteady || claim.isRefused))
       must(place === undefined, tenant, `${cause.span.this}: was told no and is in the log at ${place?.idx}`);
     for (const shown of claim.shown) {
       const other = entries[shown.index];
-      must(other !== undefined && shown.hash === blake3Hash(other.bytes), tenant, `${cause.span.this}: was shown a receipt of nothing`);
-      if (other !== undefined) verifyReceipt({ receipt: shown, spanBytes: other.bytes, vkeys: [vkeyOf(tenant)] });
+      must(
+        other !== undefined && shown.hash === blake3Hash(other.bytes),
+        tenant,
+        `${cause.span.this}: was shown a receipt of nothing`,
+      );
+      if (other !== undefined)
+        verifyReceipt({ receipt: shown, spanBytes: other.bytes, vkeys: [vkeyOf(tenant)] });
     }
   }
   must(unclaimed.size === 0, tenant, `has ${unclaimed.size} entries that nobody sent`);
@@ -193,10 +225,15 @@ function checkReceipt(
 ): void {
   if (receipt === undefined) return;
   const about = `the receipt of ${cause.span.this}`;
-  if (place === undefined) throw new Violation(`${tenant}: ${about} is for an entry ${receipt.index} that is not in the log`);
+  if (place === undefined)
+    throw new Violation(`${tenant}: ${about} is for an entry ${receipt.index} that is not in the log`);
   must(receipt.index === place.idx, tenant, `${about} says ${receipt.index}, the log ${place.idx}`);
   must(receipt.ts === formatInstant(place.ts_ms), tenant, `${about} has another time than the log`);
-  must(receipt.signature === formatBase64(place.receipt_signature), tenant, `${about} has another signature than the log`);
+  must(
+    receipt.signature === formatBase64(place.receipt_signature),
+    tenant,
+    `${about} has another signature than the log`,
+  );
   verifyReceipt({ receipt, spanBytes: cause.bytes, vkeys: [vkeyOf(tenant)] });
   const { checkpoint } = parseProof(receipt.merkle);
   const covering = notes.find(({ size }) => size > receipt.index);
@@ -231,5 +268,9 @@ async function checkFacts(
     );
     must(place.checkpoint === byEnd.get(at + 1), tenant, `fact ${at} has another checkpoint than the log`);
   });
-  must((await lastFactOf(nc, tenant))?.index === entries.length - 1, tenant, 'the last fact is not the last entry');
+  must(
+    (await lastFactOf(nc, tenant))?.index === entries.length - 1,
+    tenant,
+    'the last fact is not the last entry',
+  );
 }

@@ -58,7 +58,8 @@ export function book(claim: Claim, ack: Ack): void {
     return;
   }
   // a logged denial is a fact like any other
-  if (ack.code === '403_FORBIDDEN' && ack.receipt !== undefined) return bookReceipt(claim, ack.receipt, about);
+  if (ack.code === '403_FORBIDDEN' && ack.receipt !== undefined)
+    return bookReceipt(claim, ack.receipt, about);
   if (!claim.mayBe.includes(ack.code))
     throw new Violation(`${about}: was answered ${ack.code}: ${JSON.stringify(ack.details)}`);
   if (ack.receipt !== undefined) claim.shown.push(ack.receipt);
@@ -67,7 +68,11 @@ export function book(claim: Claim, ack: Ack): void {
 }
 
 /** The words are those of `toRefusalAck`: a deadline that passed before, or a verdict that never held. */
-function saysNotCommitted({ details }: { readonly details: readonly { readonly message: string }[] }): boolean {
+function saysNotCommitted({
+  details,
+}: {
+  readonly details: readonly { readonly message: string }[];
+}): boolean {
   return details.some(({ message }) => !message.includes('the outcome is unknown'));
 }
 

@@ -101,7 +101,9 @@ export class Clients {
     // what is not stored was not sent; and a client does not care why
     await Promise.all(
       Array.from({ length: times }, () =>
-        this.#publisher.publish(acceptPartition(0), bytes, { attempts: 1, timeoutMs: 1_000 }).catch(() => undefined),
+        this.#publisher
+          .publish(acceptPartition(0), bytes, { attempts: 1, timeoutMs: 1_000 })
+          .catch(() => undefined),
       ),
     );
     await Promise.all(waiting.map(({ all }) => all(until)));
@@ -182,10 +184,7 @@ type Again = { readonly position: number; readonly body: Uint8Array; readonly ju
 
 function formatAgain(
   spans: readonly Again[],
-  {
-    readAt,
-    ...request
-  }: Omit<AcceptRequest, 'spans'> & { readonly readAt: number },
+  { readAt, ...request }: Omit<AcceptRequest, 'spans'> & { readonly readAt: number },
 ): Uint8Array {
   return formatEnvelope(
     {
@@ -204,7 +203,9 @@ function formatAgain(
         },
       ],
     },
-    spans.flatMap(({ body, judged }) => (judged?.verdict === undefined ? [body] : [body, judged.verdict.bytes])),
+    spans.flatMap(({ body, judged }) =>
+      judged?.verdict === undefined ? [body] : [body, judged.verdict.bytes],
+    ),
   );
 }
 

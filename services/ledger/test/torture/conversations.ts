@@ -92,7 +92,8 @@ export class Conversations {
       case 'chain':
         return await this.#chain(tenant, name, count);
       case 'bad prev': {
-        const prev = signedSpan({ intent: 'deploy.stop', subject: subjectOf(tenant, 'x'), nth: ++this.#nth }).span.this;
+        const prev = signedSpan({ intent: 'deploy.stop', subject: subjectOf(tenant, 'x'), nth: ++this.#nth })
+          .span.this;
         const cause = this.#span(tenant, fillBytes, { prev });
         return await this.#hold([
           { tenant, claims: [this.#claim(tenant, { cause }, ['409_PREV_CONFLICT'])] },
@@ -106,7 +107,9 @@ export class Conversations {
         return await this.#hold([{ tenant, claims: stale }], { waitMs: 3 * WAIT_MS });
       }
       case 'verdict':
-        return await this.#hold([{ tenant, claims: this.#judged(tenant, count, { decision: 'allow', ok: true }) }]);
+        return await this.#hold([
+          { tenant, claims: this.#judged(tenant, count, { decision: 'allow', ok: true }) },
+        ]);
       case 'denial':
         return await this.#hold([
           { tenant, claims: this.#judged(tenant, count, { decision: 'deny', reasons: ['not_today'] }) },

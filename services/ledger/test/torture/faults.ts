@@ -110,9 +110,13 @@ async function thaw(
     if (!wasLeading) return;
     await pair.endLease(frozen);
     await pair.settled(TAKEN_OVER_WITHIN_MS, frozen).catch(() => {
-      throw new Violation(`pid ${frozen.pid} is frozen and nobody takes over within ${TAKEN_OVER_WITHIN_MS} ms`);
+      throw new Violation(
+        `pid ${frozen.pid} is frozen and nobody takes over within ${TAKEN_OVER_WITHIN_MS} ms`,
+      );
     });
-    tell(`pid ${pair.ledgers.find((one) => one.isLeading && one !== frozen)?.pid ?? 0} leads beside a frozen one`);
+    tell(
+      `pid ${pair.ledgers.find((one) => one.isLeading && one !== frozen)?.pid ?? 0} leads beside a frozen one`,
+    );
   } finally {
     frozen.signal('SIGCONT');
   }
@@ -155,9 +159,13 @@ async function endEngine(
   });
 }
 
-async function fillDisk({ forMs }: Extract<Fault, { kind: 'disk full' }>, ground: FaultGround): Promise<Broken> {
+async function fillDisk(
+  { forMs }: Extract<Fault, { kind: 'disk full' }>,
+  ground: FaultGround,
+): Promise<Broken> {
   const { disk, postgres, ask } = ground.world;
-  if (disk.problem !== undefined) return { happened: Promise.resolve(), names: () => [], mend: async () => undefined };
+  if (disk.problem !== undefined)
+    return { happened: Promise.resolve(), names: () => [], mend: async () => undefined };
   return forAWhile('disk full', forMs, ground, {
     begin: async () => disk.fill(),
     end: async () => {
@@ -168,7 +176,10 @@ async function fillDisk({ forMs }: Extract<Fault, { kind: 'disk full' }>, ground
   });
 }
 
-async function jump({ aheadMs, afterMs }: Extract<Fault, { kind: 'clock' }>, ground: FaultGround): Promise<Broken> {
+async function jump(
+  { aheadMs, afterMs }: Extract<Fault, { kind: 'clock' }>,
+  ground: FaultGround,
+): Promise<Broken> {
   const jumped = await after(`clock: ${aheadMs > 0 ? 'ahead' : 'behind'}`, afterMs, ground, async () => {
     ground.pair.order({ kind: 'clock', aheadMs });
     await new Promise((resolve) => setTimeout(resolve, 300));

@@ -64,9 +64,10 @@ export class LedgerPair {
   async endLease(ledger: TorturedLedger): Promise<void> {
     for (let attempt = 0; attempt < 20 && !this.#isClosed; attempt++) {
       const isDone = await this.#world
-        .ask(`UPDATE lease SET until = clock_timestamp() WHERE holder LIKE $1 AND until > clock_timestamp()`, [
-          `%/${ledger.pid}/%`,
-        ])
+        .ask(
+          `UPDATE lease SET until = clock_timestamp() WHERE holder LIKE $1 AND until > clock_timestamp()`,
+          [`%/${ledger.pid}/%`],
+        )
         .then(
           () => true,
           () => false, // away, or locked by a transaction that is not over: the lease runs out by itself
@@ -95,7 +96,9 @@ export class LedgerPair {
 
   #hear(report: Report, ledger: TorturedLedger): void {
     if (report.kind === 'seen') return this.#ears.onSeen(report.step);
-    this.#ears.tell(`${report.action} at ${report.step}, pid ${ledger.pid}${ledger.isLeading ? ', the leader' : ''}`);
+    this.#ears.tell(
+      `${report.action} at ${report.step}, pid ${ledger.pid}${ledger.isLeading ? ', the leader' : ''}`,
+    );
     this.#ears.onHit({ step: report.step, action: report.action, ledger });
   }
 

@@ -9,7 +9,11 @@ import { type Broken, breakIt, type FaultGround } from './faults.ts';
 import { type Fault, randomOf, type Round, type Schedule } from './schedule.ts';
 
 export type RunGround = FaultGround & { readonly clients: Clients };
-export type RunResult = { readonly entries: number; readonly receipts: number; readonly faults: readonly string[] };
+export type RunResult = {
+  readonly entries: number;
+  readonly receipts: number;
+  readonly faults: readonly string[];
+};
 
 /** How long one round's faults may take to happen. */
 const ROUND_MS = 2_500;
@@ -30,7 +34,8 @@ export async function run(schedule: Schedule, ground: RunGround): Promise<RunRes
   const faults: string[] = [];
   try {
     const open: Promise<void>[] = [];
-    for (const round of schedule.rounds) open.push(...(await playRound(round, conversations, ground, faults)));
+    for (const round of schedule.rounds)
+      open.push(...(await playRound(round, conversations, ground, faults)));
     tell('all faults are off');
     await settle(Promise.all([conversations.born(), ...open]), conversations.claims, ground);
   } finally {
@@ -65,7 +70,9 @@ async function playRound(
   for (const fault of faults) broken.push(await breakIt(fault, ground));
   const open = traffic.map((one) => conversations.have(one));
   for (const one of open) one.catch(() => undefined); // settle() waits for it and throws
-  const quietly = Promise.all([...open, new Promise((resolve) => setTimeout(resolve, 100))]).catch(() => undefined);
+  const quietly = Promise.all([...open, new Promise((resolve) => setTimeout(resolve, 100))]).catch(
+    () => undefined,
+  );
   const happened = Promise.all(broken.map((one) => one.happened));
   const isLasting = faults.some(lasts);
   await Promise.race([
@@ -84,7 +91,11 @@ function lasts(fault: Fault): boolean {
   return fault.kind !== 'line' && !(fault.kind === 'hit' && fault.when === 'turn');
 }
 
-async function settle(open: Promise<unknown>, claims: readonly Claim[], { pair, tell }: RunGround): Promise<void> {
+async function settle(
+  open: Promise<unknown>,
+  claims: readonly Claim[],
+  { pair, tell }: RunGround,
+): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<'late'>((resolve) => {
     timer = setTimeout(() => resolve('late'), SETTLED_WITHIN_MS);
@@ -93,8 +104,12 @@ async function settle(open: Promise<unknown>, claims: readonly Claim[], { pair, 
   clearTimeout(timer);
   if (outcome !== 'late') return;
   const waiting = claims.filter((claim) => !isSettled(claim));
-  tell(`${waiting.length} spans wait, ${pair.leader === undefined ? 'nobody leads' : `pid ${pair.leader.pid} leads`}`);
-  throw new Violation(`${waiting.length} spans are not answered ${SETTLED_WITHIN_MS / 1_000} s after the last fault`);
+  tell(
+    `${waiting.length} spans wait, ${pair.leader === undefined ? 'nobody leads' : `pid ${pair.leader.pid} leads`}`,
+  );
+  throw new Violation(
+    `${waiting.length} spans are not answered ${SETTLED_WITHIN_MS / 1_000} s after the last fault`,
+  );
 }
 
 /** No envelope is on its way any more: what will be committed is committed. */
@@ -103,7 +118,8 @@ async function quiet({ world: { nc } }: RunGround): Promise<void> {
     async () => {
       for (const stream of [STREAMS.accept, STREAMS.submit]) {
         const { state } = await callApi(nc, `STREAM.INFO.${stream}`, undefined);
-        const messages = typeof state === 'object' && state !== null && 'messages' in state ? state.messages : 0;
+        const messages =
+          typeof state === 'object' && state !== null && 'messages' in state ? state.messages : 0;
         if (messages !== 0) throw new Violation(`${String(messages)} messages stay in ${stream}`);
       }
     },
@@ -120,7 +136,11 @@ async function askAgain(claims: readonly Claim[], clients: Clients): Promise<num
   const confirmed = new Map(held.map((claim) => [claim, claim.confirmed]));
   for (const [tenant, own] of Map.groupBy(held, (claim) => claim.tenant)) {
     for (const some of inParts(own)) {
-      for (let attempt = 0; attempt < 5 && some.some((claim) => claim.confirmed === confirmed.get(claim)); attempt++)
+      for (
+        let attempt = 0;
+        attempt < 5 && some.some((claim) => claim.confirmed === confirmed.get(claim));
+        attempt++
+      )
         await clients.send([{ tenant, claims: some }], { waitMs: 5_000 });
     }
   }

@@ -20,9 +20,13 @@ describe('a schedule', () => {
   });
 
   it('has every kind of traffic and of fault within a thousand seeds', () => {
-    const kinds = new Set(many.flatMap(({ rounds }) => rounds.flatMap(({ traffic }) => traffic.map(({ what }) => what))));
+    const kinds = new Set(
+      many.flatMap(({ rounds }) => rounds.flatMap(({ traffic }) => traffic.map(({ what }) => what))),
+    );
     expect([...kinds].toSorted()).toEqual([...TRAFFIC].toSorted());
-    const faults = new Set(many.flatMap(({ rounds }) => rounds.flatMap((round) => round.faults.map(({ kind }) => kind))));
+    const faults = new Set(
+      many.flatMap(({ rounds }) => rounds.flatMap((round) => round.faults.map(({ kind }) => kind))),
+    );
     expect([...faults].toSorted()).toEqual([
       'clock',
       'contend',

@@ -44,10 +44,23 @@ export type TrafficKind = (typeof TRAFFIC)[number];
 
 export type Fault =
   /** At the step of the leader's, or of whoever takes over from it. */
-  | { readonly kind: 'hit'; readonly step: string; readonly nth: number; readonly action: Action; readonly when: Step['when']; readonly after?: string; readonly blockMs: number }
+  | {
+      readonly kind: 'hit';
+      readonly step: string;
+      readonly nth: number;
+      readonly action: Action;
+      readonly when: Step['when'];
+      readonly after?: string;
+      readonly blockMs: number;
+    }
   /** On the way between ledger and PostgreSQL. */
   | { readonly kind: 'line'; readonly how: LineFault; readonly forMs: number }
-  | { readonly kind: 'postgres' | 'nats'; readonly how: 'kill' | 'restart'; readonly afterMs: number; readonly awayMs: number }
+  | {
+      readonly kind: 'postgres' | 'nats';
+      readonly how: 'kill' | 'restart';
+      readonly afterMs: number;
+      readonly awayMs: number;
+    }
   /** The stream of facts is full for a while. */
   | { readonly kind: 'facts refused'; readonly forMs: number }
   | { readonly kind: 'disk full'; readonly forMs: number }
@@ -100,9 +113,7 @@ export function scheduleOf(seed: number): Schedule {
   const dice = new Dice(seed);
   const tenants = Array.from({ length: dice.int(1, 3) }, (_, at) => `t${seed.toString(36)}-${at}`);
   const step = STEPS[seed % STEPS.length] ?? dice.of(STEPS);
-  const rounds: Round[] = [
-    { traffic: trafficFor(dice, tenants.length, step), faults: [killAt(dice, step)] },
-  ];
+  const rounds: Round[] = [{ traffic: trafficFor(dice, tenants.length, step), faults: [killAt(dice, step)] }];
   for (let more = dice.int(0, 2); more > 0; more--) {
     const faults = [anyFault(dice)];
     if (dice.chance(0.2)) faults.push(anyFault(dice));
@@ -129,9 +140,13 @@ function trafficFor(dice: Dice, tenants: number, step?: Step): readonly Traffic[
 }
 
 function sizeOf(dice: Dice, what: TrafficKind): { count: number; fillBytes: number } {
-  if (what === 'plain' && dice.chance(0.1)) return { count: dice.int(1, 4), fillBytes: dice.int(20_000, 60_000) };
+  if (what === 'plain' && dice.chance(0.1))
+    return { count: dice.int(1, 4), fillBytes: dice.int(20_000, 60_000) };
   if (what === 'plain' && dice.chance(0.15)) return { count: dice.int(40, 128), fillBytes: 0 };
-  return { count: dice.chance(0.5) ? 1 : dice.int(2, 8), fillBytes: dice.chance(0.2) ? dice.int(1, 4_000) : 0 };
+  return {
+    count: dice.chance(0.5) ? 1 : dice.int(2, 8),
+    fillBytes: dice.chance(0.2) ? dice.int(1, 4_000) : 0,
+  };
 }
 
 function kindsFor(step: Step | undefined): readonly Traffic[] {
@@ -149,14 +164,25 @@ function kindsFor(step: Step | undefined): readonly Traffic[] {
     case 'stale':
       return [{ ...plain(1), what: 'stale' }];
     case 'again':
-      return [{ ...plain(2), what: 'again' }, { ...plain(2), what: 'twice' }];
+      return [
+        { ...plain(2), what: 'again' },
+        { ...plain(2), what: 'twice' },
+      ];
   }
 }
 
 function killAt(dice: Dice, { name, when, wants, after }: Step): Fault {
   // a step that passes once in a log's life is hit the first time
   const nth = when !== 'turn' || wants !== undefined || dice.chance(0.5) ? 1 : dice.int(2, 4);
-  return { kind: 'hit', step: name, nth, action: 'kill', when, ...(after === undefined ? {} : { after }), blockMs: 0 };
+  return {
+    kind: 'hit',
+    step: name,
+    nth,
+    action: 'kill',
+    when,
+    ...(after === undefined ? {} : { after }),
+    blockMs: 0,
+  };
 }
 
 function anyFault(dice: Dice): Fault {
@@ -168,7 +194,11 @@ function anyFault(dice: Dice): Fault {
     case 2:
     case 3:
     case 4:
-      return { ...hitAt(dice), action: dice.of(['cut', 'cut', 'drop', 'double', 'block']), blockMs: dice.int(50, 1_500) };
+      return {
+        ...hitAt(dice),
+        action: dice.of(['cut', 'cut', 'drop', 'double', 'block']),
+        blockMs: dice.int(50, 1_500),
+      };
     case 5:
       return { ...hitAt(dice), action: 'stop' };
     case 6:

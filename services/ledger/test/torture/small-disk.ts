@@ -36,7 +36,9 @@ function mount(dir: string): string | undefined {
   if (process.platform !== 'linux') return 'a small disk can be mounted on Linux only';
   if (process.getuid?.() !== 0) return 'mounting a small disk takes root';
   try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${SIZE_MB}m,mode=0755`, 'tmpfs', dir], { stdio: 'pipe' });
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${SIZE_MB}m,mode=0755`, 'tmpfs', dir], {
+      stdio: 'pipe',
+    });
     return undefined;
   } catch (error) {
     return `a small disk could not be mounted: ${error instanceof Error ? error.message : 'unknown'}`;
@@ -47,7 +49,7 @@ function fillUp(dir: string, file: string): void {
   const piece = Buffer.alloc(1024 * 1024);
   const descriptor = openSync(file, 'w', 0o644);
   try {
-    for (let size = piece.length; size >= 4096; ) {
+    for (let size = piece.length; size >= 4096;) {
       const { bavail, bsize } = statfsSync(dir);
       if (bavail * bsize === 0) break;
       try {

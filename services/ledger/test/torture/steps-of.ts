@@ -35,8 +35,13 @@ export const STEPS: readonly Step[] = [
   ...each(['pg insert_logs'], BEFORE_SENT_ANSWERED, { when: 'turn', wants: 'birth' }),
   ...each(['pg advance_logs', 'pg insert_entries'], BEFORE_SENT_ANSWERED, { when: 'turn' }),
   ...each(['pg insert_tiles'], BEFORE_SENT_ANSWERED, { when: 'turn', wants: 'full tile' }),
-  ...each(['pg insert_checkpoints', 'pg save_writes', 'pg save_heads'], BEFORE_SENT_ANSWERED, { when: 'turn' }),
-  ...each(['pg insert_idempotency', 'pg insert_nonces'], BEFORE_SENT_ANSWERED, { when: 'turn', wants: 'key' }),
+  ...each(['pg insert_checkpoints', 'pg save_writes', 'pg save_heads'], BEFORE_SENT_ANSWERED, {
+    when: 'turn',
+  }),
+  ...each(['pg insert_idempotency', 'pg insert_nonces'], BEFORE_SENT_ANSWERED, {
+    when: 'turn',
+    wants: 'key',
+  }),
   ...each(['pg commit'], BEFORE_SENT_ANSWERED, { when: 'turn' }),
   ...each(['nats anchor'], BEFORE_SENT_ANSWERED, { when: 'turn', isOptional: true }),
   ...each(['nats reply'], BEFORE_SENT, { when: 'turn' }),

@@ -78,7 +78,10 @@ const require = createRequire(import.meta.url);
 /* eslint-disable-next-line typescript/no-explicit-any -- insides of two drivers, of which no types speak */
 type Inside = any;
 const { Client }: { Client: Inside } = require('pg');
-const { NatsConnectionImpl, ProtocolHandler }: Record<string, Inside> = require('@nats-io/nats-core/internal');
+const {
+  NatsConnectionImpl,
+  ProtocolHandler,
+}: Record<string, Inside> = require('@nats-io/nats-core/internal');
 
 const query = Client.prototype.query;
 Client.prototype.query = function (this: Inside, config: Inside, values: Inside, callback: Inside): unknown {
@@ -176,10 +179,15 @@ function nameOf(subject: string, payload: unknown, headers: Inside): string {
       return `nats ${tokens.slice(0, 2).join(' ')}`;
   }
   if (tokens[1] === 'ACK') {
-    const body = typeof payload === 'string' ? payload : text.decode(payload instanceof Uint8Array ? payload : undefined);
+    const body =
+      typeof payload === 'string'
+        ? payload
+        : text.decode(payload instanceof Uint8Array ? payload : undefined);
     return `nats envelope ${body.startsWith('+') ? body.slice(1, 5).trim().toLowerCase() : 'nak'}`;
   }
-  const call = tokens.slice(2).filter((token) => /^[A-Z]+$/.test(token) && token !== 'ACCEPT' && token !== 'FACTS');
+  const call = tokens
+    .slice(2)
+    .filter((token) => /^[A-Z]+$/.test(token) && token !== 'ACCEPT' && token !== 'FACTS');
   const about = subject.includes('KV_') ? ' of anchor' : '';
   return `nats ${call.join(' ').toLowerCase()}${about}`;
 }

@@ -69,7 +69,10 @@ export async function openTortureWorld(main: string): Promise<TortureWorld> {
       NODE_COMPILE_CACHE: join(dir, 'compiled'),
     };
     // not by the line: it is this process, which waits
-    migrateLedger({ ...env, LOGLINE_LEDGER_POSTGRES_URL_FILE: world.writeFile('direct.url', urls['ledger'] ?? '') });
+    migrateLedger({
+      ...env,
+      LOGLINE_LEDGER_POSTGRES_URL_FILE: world.writeFile('direct.url', urls['ledger'] ?? ''),
+    });
     const nc = await world.connect('test');
     return {
       world,
@@ -134,7 +137,10 @@ async function askAt<Row extends object>(
     connectionString: url,
     connectionTimeoutMillis: 5_000,
     options: '-c search_path=ledger -c lock_timeout=200ms',
-    types: { getTypeParser: (oid, format) => (oid === 20 && format !== 'binary' ? Number : pg.types.getTypeParser(oid, format)) },
+    types: {
+      getTypeParser: (oid, format) =>
+        oid === 20 && format !== 'binary' ? Number : pg.types.getTypeParser(oid, format),
+    },
   });
   client.on('error', () => undefined);
   await client.connect();
@@ -148,6 +154,10 @@ async function askAt<Row extends object>(
 async function refuseFacts(nc: NatsConnection, isFull: boolean): Promise<void> {
   const config = streamConfigs(1).find(({ name }) => name === STREAMS.facts);
   const { state } = await callApi(nc, `STREAM.INFO.${STREAMS.facts}`, undefined);
-  const messages = typeof state === 'object' && state !== null && 'messages' in state ? Number(state.messages) : 0;
-  await callApi(nc, `STREAM.UPDATE.${STREAMS.facts}`, { ...config, max_msgs: isFull ? Math.max(1, messages) : -1 });
+  const messages =
+    typeof state === 'object' && state !== null && 'messages' in state ? Number(state.messages) : 0;
+  await callApi(nc, `STREAM.UPDATE.${STREAMS.facts}`, {
+    ...config,
+    max_msgs: isFull ? Math.max(1, messages) : -1,
+  });
 }

@@ -40,11 +40,21 @@ export type Torture = {
 };
 export type Failure = { readonly seed: number; readonly error: unknown; readonly keptIn: string };
 
-type Tally = { -readonly [K in 'runs' | 'entries' | 'receipts' | 'envelopes' | 'answers' | 'rechecks' | 'ledgers']: number };
+type Tally = {
+  -readonly [K in 'runs' | 'entries' | 'receipts' | 'envelopes' | 'answers' | 'rechecks' | 'ledgers']: number;
+};
 
 /** Runs of consecutive seeds, shared out among worlds that live as long as the torture. A world ends with its first failure. */
 export async function torture(options: TortureOptions): Promise<Torture> {
-  const tally: Tally = { runs: 0, entries: 0, receipts: 0, envelopes: 0, answers: 0, rechecks: 0, ledgers: 0 };
+  const tally: Tally = {
+    runs: 0,
+    entries: 0,
+    receipts: 0,
+    envelopes: 0,
+    answers: 0,
+    rechecks: 0,
+    ledgers: 0,
+  };
   const faults = new Map<string, number>();
   const stepsSeen = new Set<string>();
   const failures: Failure[] = [];
@@ -66,7 +76,9 @@ export async function torture(options: TortureOptions): Promise<Torture> {
           tally.receipts += result.receipts;
           for (const name of result.faults) faults.set(name, (faults.get(name) ?? 0) + 1);
           const seconds = ((performance.now() - startMs) / 1_000).toFixed(1);
-          options.say(`seed ${schedule.seed}: ${result.entries} entries, ${result.faults.join(', ') || 'nothing hit'} · ${seconds} s`);
+          options.say(
+            `seed ${schedule.seed}: ${result.entries} entries, ${result.faults.join(', ') || 'nothing hit'} · ${seconds} s`,
+          );
         } catch (error) {
           failures.push({ seed: schedule.seed, error, keptIn: stage.keep(schedule, error, options.keepIn) });
         }
@@ -135,7 +147,10 @@ class Stage {
     const dir = join(keepIn, `seed-${schedule.seed}`);
     mkdirSync(dir, { recursive: true });
     const reason = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    const first = this.#violation === undefined || this.#violation === error ? '' : `\nbefore that: ${String(this.#violation)}`;
+    const first =
+      this.#violation === undefined || this.#violation === error
+        ? ''
+        : `\nbefore that: ${String(this.#violation)}`;
     writeFileSync(join(dir, 'story.txt'), [...this.#story, '', reason, first].join('\n'));
     writeFileSync(join(dir, 'schedule.json'), JSON.stringify(schedule, null, 2));
     for (const { pid, lines } of this.pair.all)
@@ -163,7 +178,10 @@ class Stage {
 }
 
 /** Steps of the list at which no ledger was killed; an optional one counts once it was seen. */
-export function stepsNotKilledAt({ faults, stepsSeen }: Pick<Torture, 'faults' | 'stepsSeen'>): readonly string[] {
+export function stepsNotKilledAt({
+  faults,
+  stepsSeen,
+}: Pick<Torture, 'faults' | 'stepsSeen'>): readonly string[] {
   return STEPS.filter(({ name, isOptional }) => isOptional !== true || stepsSeen.has(name))
     .map(({ name }) => name)
     .filter((name) => !faults.has(`kill: ${name}`));
@@ -178,7 +196,9 @@ export function formatTable(done: Torture): string {
     `${done.runs} runs, ${done.entries} entries, ${done.receipts} receipts asked for twice, ${done.envelopes} envelopes, ${done.answers} answers, ${done.rechecks} judged again, ${done.ledgers} ledger processes`,
     '',
     'fault × how often',
-    ...rows.filter(([name]) => !name.startsWith('kill: ')).map(([name, count]) => `  ${String(count).padStart(5)}  ${name}`),
+    ...rows
+      .filter(([name]) => !name.startsWith('kill: '))
+      .map(([name, count]) => `  ${String(count).padStart(5)}  ${name}`),
     '',
     'killed at step × how often',
     ...kills.map(([name, count]) => `  ${String(count).padStart(5)}  ${name}`),
