@@ -67,7 +67,11 @@ async function playRound(
   done: string[],
 ): Promise<readonly Promise<void>[]> {
   const broken: Broken[] = [];
-  for (const fault of faults) broken.push(await breakIt(fault, ground));
+  // a step is armed in whoever leads, and behind a broken line nobody may
+  const hitsFirst = faults.toSorted(
+    (one, other) => Number(other.kind === 'hit') - Number(one.kind === 'hit'),
+  );
+  for (const fault of hitsFirst) broken.push(await breakIt(fault, ground));
   const open = traffic.map((one) => conversations.have(one));
   for (const one of open) one.catch(() => undefined); // settle() waits for it and throws
   const quietly = Promise.all([...open, new Promise((resolve) => setTimeout(resolve, 100))]).catch(

@@ -41,6 +41,7 @@ describe('a schedule', () => {
   });
 
   it('brings the traffic without which its step would not pass', () => {
+    expect(many).toHaveLength(1_000);
     for (const { seed, rounds } of many) {
       const step = STEPS[seed % STEPS.length];
       const kinds = rounds[0]?.traffic.map(({ what }) => what) ?? [];
