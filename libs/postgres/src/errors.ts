@@ -39,6 +39,7 @@ const BY_STATE: Readonly<Record<string, PostgresErrorCode>> = {
   '23505': 'UNIQUE_VIOLATION',
   '53100': 'DISK_FULL',
   '58030': 'DISK_FULL', // io_error
+  '25P03': 'UNAVAILABLE', // idle in a transaction for too long: it was ended
   '25006': 'UNAVAILABLE', // a standby: the primary has moved
   '42501': 'FORBIDDEN',
   '42P01': 'NOT_MIGRATED', // undefined table

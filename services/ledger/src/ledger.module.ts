@@ -58,7 +58,6 @@ export class LedgerModule {
               pool,
               signer,
               otherSigner,
-              otherSigner,
               origin,
               log,
               witnessing,

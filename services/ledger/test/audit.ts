@@ -19,10 +19,7 @@ import { onPool } from '../src/storage/on-pool.ts';
 import { readFactsOf } from './facts-of.ts';
 import type { FakeGate } from './fake-gate.ts';
 import type { Held } from './traffic.ts';
-
-export function vkeyOf(tenant: string): Vkey {
-  return parseVkey(formatVkey(`${TEST_ORIGIN}/${tenant}`, testKey('log').signer.publicKey));
-}
+import { vkeyOf } from './vkey-of.ts';
 
 /**
  * What must hold after any fault: no gap, no duplicate, every checkpoint ever signed fits one history, every held receipt verifies and is

@@ -15,6 +15,7 @@ import type { FactsLane } from '../publish/facts-lane.ts';
 import { findPartitions } from '../storage/find-partitions.ts';
 import { loadLogs } from '../storage/load-logs.ts';
 import { loadTip } from '../storage/load-tip.ts';
+import { outwaitCommits } from '../storage/outwait-commits.ts';
 import type { AppendMetrics } from './append-metrics.ts';
 import type { Memory } from './memory.ts';
 import { pause } from './pause.ts';
@@ -163,7 +164,7 @@ export class AppendService {
           case 'again':
             break;
           case 'later':
-            if (error instanceof PostgresError && error.code === 'COMMIT_UNKNOWN') this.#doubt(turn);
+            if (leavesDoubt(error)) this.#doubt(turn);
             if (error instanceof LedgerError) this.#forgetAll(); // somebody else has committed, or moved a tenant
             this.#parts.connection.close();
             this.#answerLate(turn);
@@ -207,7 +208,11 @@ export class AppendService {
    * goes out with the facts.
    */
   async #stand(epoch: number): Promise<Tip> {
-    const { anchor, connection, partition, lane } = this.#parts;
+    const { anchor, connection, partition, lane, leaseName } = this.#parts;
+    if (this.#inDoubt !== undefined) {
+      await connection.open();
+      await outwaitCommits(connection, leaseName);
+    }
     const tip = await anchor.stand(connection, epoch);
     if (this.#refusal !== undefined) this.#parts.log.info({ partition }, 'the anchor stands: signing again');
     this.#refusal = undefined;
@@ -364,6 +369,14 @@ export class AppendService {
       })),
     );
   }
+}
+
+/** Something may have been committed that this process has not heard of. */
+function leavesDoubt(error: unknown): boolean {
+  return (
+    (error instanceof PostgresError && error.code === 'COMMIT_UNKNOWN') ||
+    (error instanceof LedgerError && error.code === 'LOG_MOVED')
+  );
 }
 
 type Reaction = 'again' | 'later' | 'refuse' | 'apart' | 'depose' | 'fail';

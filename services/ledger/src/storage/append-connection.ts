@@ -27,9 +27,12 @@ export type Transaction = {
   readonly beforeCommit: () => void;
 };
 
-/** Batches are answered by index, whatever the planner thinks of a table it has not analysed yet. */
+/**
+ * Batches are answered by index, whatever the planner thinks of a table it has not analysed yet. A transaction holds the lease's row: one whose
+ * process is frozen, or whose host is gone, must not keep the next leader waiting.
+ */
 const SESSION =
-  '-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c jit=off -c synchronous_commit=on -c statement_timeout=30s';
+  '-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c jit=off -c synchronous_commit=on -c statement_timeout=30s -c idle_in_transaction_session_timeout=5s';
 
 /**
  * The one connection that appends. Statements are pipelined: a turn's writes go out in one flight, answered in order. One turn at a time.

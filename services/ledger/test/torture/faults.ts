@@ -1,0 +1,222 @@
+import { eventually } from '@logline/testing';
+import { Violation } from './claims.ts';
+import type { Hit, LedgerPair } from './ledger-pair.ts';
+import type { Fault } from './schedule.ts';
+import type { TortureWorld } from './torture-world.ts';
+
+export type FaultGround = {
+  readonly world: TortureWorld;
+  readonly pair: LedgerPair;
+  /** Called with each hit until the returned function is. */
+  readonly onHit: (listen: (hit: Hit) => void) => () => void;
+  readonly tell: (what: string) => void;
+  readonly throwIfViolated: () => void;
+};
+
+/** A fault under way. */
+export type Broken = {
+  /** Resolves when it has happened; never when it waits for something that does not come. */
+  readonly happened: Promise<unknown>;
+  /** It is over, and what it stopped runs again. */
+  mend(): Promise<void>;
+  /** What did happen, for the table; nothing when it did not. */
+  names(): readonly string[];
+};
+
+/** A frozen leader's transaction holds the lease until PostgreSQL gives up on it. */
+const TAKEN_OVER_WITHIN_MS = 12_000;
+
+export async function breakIt(fault: Fault, ground: FaultGround): Promise<Broken> {
+  switch (fault.kind) {
+    case 'hit':
+      return hit(fault, ground);
+    case 'line':
+      return breakLine(fault, ground);
+    case 'postgres':
+    case 'nats':
+      return endEngine(fault, ground);
+    case 'facts refused':
+      return forAWhile('facts refused', fault.forMs, ground, {
+        begin: () => ground.world.refuseFacts(true),
+        end: () => ground.world.refuseFacts(false),
+      });
+    case 'disk full':
+      return fillDisk(fault, ground);
+    case 'clock':
+      return jump(fault, ground);
+    case 'contend':
+      return after('contend', fault.afterMs, ground, async () => {
+        const { leader } = ground.pair;
+        if (leader !== undefined) await ground.pair.endLease(leader);
+      });
+    case 'plain kill':
+      return after('plain kill', fault.afterMs, ground, async () => ground.pair.leader?.kill());
+  }
+}
+
+async function hit(fault: Extract<Fault, { kind: 'hit' }>, ground: FaultGround): Promise<Broken> {
+  const { pair, tell, world } = ground;
+  const { step, nth, action, when, after: first, blockMs } = fault;
+  const names: string[] = [];
+  const hits: Hit[] = [];
+  const order = { kind: 'arm', step, nth, action, blockMs } as const;
+  await pair.settled(15_000);
+  const { leader, other } = pair;
+  let unlisten = (): void => undefined;
+  const happened = new Promise<void>((resolve) => {
+    unlisten = ground.onHit((one) => {
+      if (one.step !== step) return;
+      hits.push(one);
+      names.push(`${action}: ${step}`);
+      resolve();
+    });
+  });
+  tell(`armed: ${action} at ${step}, passage ${nth}`);
+  switch (when) {
+    case 'turn':
+    case 'lease':
+      leader?.order(order);
+      break;
+    case 'takeover':
+      other?.order(order);
+      if (first === undefined) leader?.signal('SIGKILL');
+      else leader?.order({ ...order, step: first, nth: 1 });
+      break;
+    case 'stop':
+      leader?.order(order);
+      leader?.signal('SIGTERM');
+      break;
+  }
+  return {
+    happened,
+    names: () => names,
+    mend: async () => {
+      unlisten();
+      pair.order({ kind: 'disarm' });
+      for (const { ledger } of hits) if (action === 'stop') await thaw(ledger, { pair, tell, world });
+      // one that was to stop may have been hit only in part
+      if (when === 'stop' && leader?.isAlive === true) leader.signal('SIGKILL');
+    },
+  };
+}
+
+/** Whoever was frozen sees when it wakes that another one leads. */
+async function thaw(
+  frozen: Hit['ledger'],
+  { pair, tell }: Pick<FaultGround, 'pair' | 'tell' | 'world'>,
+): Promise<void> {
+  const wasLeading = frozen.isLeading;
+  try {
+    if (!wasLeading) return;
+    await pair.endLease(frozen);
+    await pair.settled(TAKEN_OVER_WITHIN_MS, frozen).catch(() => {
+      throw new Violation(
+        `pid ${frozen.pid} is frozen and nobody takes over within ${TAKEN_OVER_WITHIN_MS} ms`,
+      );
+    });
+    tell(
+      `pid ${pair.ledgers.find((one) => one.isLeading && one !== frozen)?.pid ?? 0} leads beside a frozen one`,
+    );
+  } finally {
+    frozen.signal('SIGCONT');
+  }
+}
+
+async function breakLine(
+  { how, forMs }: Extract<Fault, { kind: 'line' }>,
+  { world: { line }, tell }: FaultGround,
+): Promise<Broken> {
+  let isHit = false;
+  const happened = new Promise<void>((resolve) => {
+    line.break(how, forMs, () => {
+      isHit = true;
+      tell(`the line to PostgreSQL: ${how}`);
+      if (how === 'slow' || how === 'silence') setTimeout(resolve, forMs);
+      else resolve();
+    });
+  });
+  return {
+    happened,
+    names: () => (isHit ? [`line: ${how}`] : []),
+    mend: async () => {
+      // what was begun ends: a late COMMIT arrives, a slow line is slow as long as it was to be
+      if (isHit) await new Promise((resolve) => setTimeout(resolve, forMs));
+      line.mend();
+    },
+  };
+}
+
+async function endEngine(
+  { kind, how, afterMs, awayMs }: Extract<Fault, { kind: 'postgres' | 'nats' }>,
+  ground: FaultGround,
+): Promise<Broken> {
+  const engine = ground.world[kind];
+  return after(`${kind}: ${how}`, afterMs, ground, async () => {
+    await engine.end(how);
+    await new Promise((resolve) => setTimeout(resolve, awayMs));
+    await engine.start();
+    ground.tell(`${kind} is back`);
+  });
+}
+
+async function fillDisk(
+  { forMs }: Extract<Fault, { kind: 'disk full' }>,
+  ground: FaultGround,
+): Promise<Broken> {
+  const { disk, postgres, ask } = ground.world;
+  if (disk.problem !== undefined)
+    return { happened: Promise.resolve(), names: () => [], mend: async () => undefined };
+  return forAWhile('disk full', forMs, ground, {
+    begin: async () => disk.fill(),
+    end: async () => {
+      disk.free();
+      // it may have given up
+      await eventually(() => ask('SELECT 1'), { withinMs: 1_000 }).catch(() => postgres.start());
+    },
+  });
+}
+
+async function jump(
+  { aheadMs, afterMs }: Extract<Fault, { kind: 'clock' }>,
+  ground: FaultGround,
+): Promise<Broken> {
+  const jumped = await after(`clock: ${aheadMs > 0 ? 'ahead' : 'behind'}`, afterMs, ground, async () => {
+    ground.pair.order({ kind: 'clock', aheadMs });
+    await new Promise((resolve) => setTimeout(resolve, 300));
+  });
+  return {
+    ...jumped,
+    mend: async () => {
+      await jumped.mend();
+      ground.pair.order({ kind: 'clock', aheadMs: 0 });
+    },
+  };
+}
+
+/** Happens by itself, once, and is over when it has. */
+function after(name: string, afterMs: number, { tell }: FaultGround, work: () => Promise<unknown>): Broken {
+  const happened = new Promise((resolve) => setTimeout(resolve, afterMs)).then(() => {
+    tell(name);
+    return work();
+  });
+  happened.catch(() => undefined); // mend() throws it
+  return { happened, names: () => [name], mend: async () => void (await happened) };
+}
+
+async function forAWhile(
+  name: string,
+  forMs: number,
+  { tell }: FaultGround,
+  { begin, end }: { begin: () => Promise<void>; end: () => Promise<void> },
+): Promise<Broken> {
+  await begin();
+  tell(`${name}, from now on`);
+  return {
+    happened: new Promise((resolve) => setTimeout(resolve, forMs)),
+    names: () => [name],
+    mend: async () => {
+      await end();
+      tell(`${name}: over`);
+    },
+  };
+}

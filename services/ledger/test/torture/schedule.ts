@@ -1,0 +1,228 @@
+import type { Action } from './orders.ts';
+import { type Step, STEPS } from './steps-of.ts';
+
+/** What one run does: a pure function of its seed. */
+export type Schedule = {
+  readonly seed: number;
+  readonly tenants: readonly string[];
+  /** One after the other; what a round leaves unanswered goes on through the next. */
+  readonly rounds: readonly Round[];
+};
+
+export type Round = { readonly traffic: readonly Traffic[]; readonly faults: readonly Fault[] };
+
+/** What a client does, again and again until it has its answer. `tenant` is an index. */
+export type Traffic = {
+  readonly tenant: number;
+  readonly what: TrafficKind;
+  /** Spans of the request. */
+  readonly count: number;
+  /** Bytes of filling in each. */
+  readonly fillBytes: number;
+};
+export const TRAFFIC = [
+  'plain', // some spans
+  'twice', // the same envelope is delivered twice
+  'again', // the same spans in two requests at once
+  'shared', // one envelope, requests of two tenants
+  'key', // with an idempotency key and a signed request's nonce
+  'key conflict', // the key again, for another payload
+  'nonce conflict', // the nonce again, for another request
+  'chain', // each names the one before as its prev
+  'bad prev', // names a head that never was
+  'stale', // rests on what has been overwritten: by way of the gate
+  'verdict', // commits with its verdict
+  'denial', // commits with a no
+  'refused', // the gate's no
+  'same id', // another span has its id
+  'reborn', // a second birth
+  'unborn', // of a tenant that is never born
+  'impatient', // nobody waits for long
+  'fickle', // nobody waits for long, nor asks again
+] as const;
+export type TrafficKind = (typeof TRAFFIC)[number];
+
+export type Fault =
+  /** At the step of the leader's, or of whoever takes over from it. */
+  | {
+      readonly kind: 'hit';
+      readonly step: string;
+      readonly nth: number;
+      readonly action: Action;
+      readonly when: Step['when'];
+      readonly after?: string;
+      readonly blockMs: number;
+    }
+  /** On the way between ledger and PostgreSQL. */
+  | { readonly kind: 'line'; readonly how: LineFault; readonly forMs: number }
+  | {
+      readonly kind: 'postgres' | 'nats';
+      readonly how: 'kill' | 'restart';
+      readonly afterMs: number;
+      readonly awayMs: number;
+    }
+  /** The stream of facts is full for a while. */
+  | { readonly kind: 'facts refused'; readonly forMs: number }
+  | { readonly kind: 'disk full'; readonly forMs: number }
+  /** The wall clock of the ledgers jumps, and later back. */
+  | { readonly kind: 'clock'; readonly aheadMs: number; readonly afterMs: number }
+  /** The lease ends under a leader that lives. */
+  | { readonly kind: 'contend'; readonly afterMs: number }
+  /** PostgreSQL comes back as an older copy of itself. Where anchors are kept the ledger must not sign. */
+  | { readonly kind: 'plain kill'; readonly afterMs: number };
+/** `late commit`: cut off, and the COMMIT arrives when the next leader is at work. `silence`: nothing passes, nothing is closed. */
+export const LINE_FAULTS = ['lose answer', 'lose request', 'late commit', 'slow', 'silence'] as const;
+export type LineFault = (typeof LINE_FAULTS)[number];
+
+/** Uniform in [0, 1), the same row of numbers for the same seed (mulberry32). */
+export function randomOf(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 0x1_0000_0000;
+  };
+}
+
+class Dice {
+  readonly #random: () => number;
+
+  constructor(seed: number) {
+    this.#random = randomOf(seed);
+  }
+
+  chance(probability: number): boolean {
+    return this.#random() < probability;
+  }
+
+  /** In [least, most]. */
+  int(least: number, most: number): number {
+    return least + Math.floor(this.#random() * (most - least + 1));
+  }
+
+  of<T>(items: readonly T[]): T {
+    const item = items[Math.floor(this.#random() * items.length)];
+    if (item === undefined) throw new RangeError('nothing to choose from');
+    return item;
+  }
+}
+
+/** Runs with seeds in a row kill at each of the steps in turn, whatever else they do. */
+export function scheduleOf(seed: number): Schedule {
+  const dice = new Dice(seed);
+  const tenants = Array.from({ length: dice.int(1, 3) }, (_, at) => `t${seed.toString(36)}-${at}`);
+  const step = STEPS[seed % STEPS.length] ?? dice.of(STEPS);
+  const rounds: Round[] = [{ traffic: trafficFor(dice, tenants.length, step), faults: [killAt(dice, step)] }];
+  for (let more = dice.int(0, 2); more > 0; more--) {
+    const faults = [anyFault(dice)];
+    if (dice.chance(0.2)) faults.push(anyFault(dice));
+    rounds.push({ traffic: trafficFor(dice, tenants.length), faults: faults.filter(isCompatible) });
+  }
+  return { seed, tenants, rounds };
+}
+
+/** Two faults of one kind would undo each other. */
+function isCompatible(fault: Fault, at: number, all: readonly Fault[]): boolean {
+  return all.findIndex(({ kind }) => kind === fault.kind) === at;
+}
+
+function trafficFor(dice: Dice, tenants: number, step?: Step): readonly Traffic[] {
+  const traffic = Array.from({ length: dice.int(3, 12) }, (): Traffic => {
+    const what = dice.of(TRAFFIC);
+    return { tenant: dice.int(0, tenants - 1), what, ...sizeOf(dice, what) };
+  });
+  for (const what of kindsFor(step)) {
+    const at = dice.int(0, traffic.length);
+    traffic.splice(at, 0, what);
+  }
+  return traffic;
+}
+
+function sizeOf(dice: Dice, what: TrafficKind): { count: number; fillBytes: number } {
+  if (what === 'plain' && dice.chance(0.1))
+    return { count: dice.int(1, 4), fillBytes: dice.int(20_000, 60_000) };
+  if (what === 'plain' && dice.chance(0.15)) return { count: dice.int(40, 128), fillBytes: 0 };
+  return {
+    count: dice.chance(0.5) ? 1 : dice.int(2, 8),
+    fillBytes: dice.chance(0.2) ? dice.int(1, 4_000) : 0,
+  };
+}
+
+function kindsFor(step: Step | undefined): readonly Traffic[] {
+  const plain = (count: number): Traffic => ({ tenant: 0, what: 'plain', count, fillBytes: 0 });
+  switch (step?.wants) {
+    case undefined:
+    case 'birth':
+      return [plain(3)];
+    case 'bulk':
+      return [plain(60), plain(50)];
+    case 'full tile':
+      return [plain(128), plain(128), plain(40)];
+    case 'key':
+      return [{ ...plain(2), what: 'key' }];
+    case 'stale':
+      return [{ ...plain(1), what: 'stale' }];
+    case 'again':
+      return [
+        { ...plain(2), what: 'again' },
+        { ...plain(2), what: 'twice' },
+      ];
+  }
+}
+
+function killAt(dice: Dice, { name, when, wants, after }: Step): Fault {
+  // a step that passes once in a log's life is hit the first time
+  const nth = when !== 'turn' || wants !== undefined || dice.chance(0.5) ? 1 : dice.int(2, 4);
+  return {
+    kind: 'hit',
+    step: name,
+    nth,
+    action: 'kill',
+    when,
+    ...(after === undefined ? {} : { after }),
+    blockMs: 0,
+  };
+}
+
+function anyFault(dice: Dice): Fault {
+  const afterMs = dice.int(0, 150);
+  switch (dice.int(0, 15)) {
+    case 0:
+    case 1:
+      return killAt(dice, dice.of(STEPS));
+    case 2:
+    case 3:
+    case 4:
+      return {
+        ...hitAt(dice),
+        action: dice.of(['cut', 'cut', 'drop', 'double', 'block']),
+        blockMs: dice.int(50, 1_500),
+      };
+    case 5:
+      return { ...hitAt(dice), action: 'stop' };
+    case 6:
+    case 7:
+    case 8:
+      return { kind: 'line', how: dice.of(LINE_FAULTS), forMs: dice.int(50, 800) };
+    case 9:
+      return { kind: 'postgres', how: dice.of(['kill', 'restart']), afterMs, awayMs: dice.int(0, 500) };
+    case 10:
+      return { kind: 'nats', how: dice.of(['kill', 'restart']), afterMs, awayMs: dice.int(0, 500) };
+    case 11:
+      return { kind: 'facts refused', forMs: dice.int(100, 1_000) };
+    case 12:
+      return { kind: 'disk full', forMs: dice.int(100, 1_000) };
+    case 13:
+      return { kind: 'clock', aheadMs: dice.of([1, -1]) * dice.int(1_000, 6 * 3_600_000), afterMs };
+    case 14:
+      return { kind: 'contend', afterMs };
+    default:
+      return { kind: 'plain kill', afterMs };
+  }
+}
+
+function hitAt(dice: Dice): Extract<Fault, { kind: 'hit' }> {
+  const { name, when } = dice.of(STEPS.filter((step) => step.when === 'turn'));
+  return { kind: 'hit', step: name, nth: dice.int(1, 3), action: 'cut', when, blockMs: 0 };
+}

@@ -1,0 +1,23 @@
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { formatTable, torture } from './torture.ts';
+
+describe('a tortured ledger', () => {
+  it('keeps every promise, whatever is broken and whenever', async () => {
+    const seed = Date.now() % 1_000_000_000;
+    console.log(`npm run torture -- --runs 25 --seed ${seed}`);
+    const result = await torture({
+      runs: 25,
+      seed,
+      jobs: 2,
+      keepIn: mkdtempSync(join(tmpdir(), 'logline-torture-failed-')),
+      say: () => undefined,
+    });
+    for (const why of result.skipped) console.log(`skipped: ${why}`);
+    expect(result.failures, formatTable(result)).toEqual([]);
+    expect(result.runs).toBe(25);
+    expect(result.faults.size).toBeGreaterThan(5);
+  }, 300_000);
+});
