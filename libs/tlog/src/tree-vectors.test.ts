@@ -105,7 +105,7 @@ describe('rfc9162.json: the example tree of the RFC', () => {
   const leaves = entries.map((entry) => leafHash(utf8(entry)));
   const node = (name: string): Uint8Array => parseBase64(nodes[name] ?? '');
   const rootAt = (size: string | number): Uint8Array => parseBase64(roots[size] ?? '');
-  const readNode = tileReader(7n, () => Buffer.concat(leaves));
+  const readNode = tileReader(7n, () => new Uint8Array(Buffer.concat(leaves)));
 
   test('hash0, hash1, hash2 and hash are the roots at 3, 4, 6 and 7 leaves', () => {
     expect(Object.keys(roots)).toEqual(['3', '4', '6', '7']);
