@@ -1,16 +1,6 @@
 import type { World } from '@logline/testing';
-import { eventually, TEST_ORIGIN, testKey } from '@logline/testing';
-import {
-  appendLeaves,
-  emptyEdge,
-  formatVkey,
-  leafHash,
-  parseVkey,
-  rootOf,
-  verifyCheckpoint,
-  verifyReceipt,
-  type Vkey,
-} from '@logline/tlog';
+import { eventually, TEST_ORIGIN } from '@logline/testing';
+import { appendLeaves, emptyEdge, leafHash, rootOf, verifyCheckpoint, verifyReceipt } from '@logline/tlog';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { expect } from 'vitest';
 import { anchorStore } from '../src/anchor/anchor.store.ts';
