@@ -51,6 +51,16 @@ export function register(group: Command, makeContext: ContextMaker): void {
     run: (context, { from }) =>
       runChore(context, 'republish', from === undefined ? [] : ['--from', String(from)]),
   });
+
+  addCommand<object>(group, makeContext, {
+    name: 'move',
+    args: '<tenant> <partition>',
+    summary: "put a tenant's log into another partition",
+    about: `Safe while the ledger runs: requests that come to the old place are passed on. ${WHERE}`,
+    examples: ['logline ledger move voulezvous 2', 'logline ledger move voulezvous 0 --json'],
+    run: (context, _, [tenant, partition]) =>
+      runChore(context, 'move', [needArg(tenant, '<tenant>'), needArg(partition, '<partition>')]),
+  });
 }
 
 /** It may run in another folder. */
