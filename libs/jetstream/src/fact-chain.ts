@@ -2,7 +2,7 @@ import type { Msg, NatsConnection } from '@nats-io/nats-core';
 import { toJetStreamError } from './api-error.ts';
 import { JetStreamError } from './errors.ts';
 import type { FactMessage } from './fact-message.ts';
-import { linkOf, newInbox } from './link.ts';
+import { connected, linkOf, newInbox } from './link.ts';
 import { parseStored, Publisher, toHeaders } from './publisher.ts';
 
 /** What is on its way at once: the server answers each, and holds none back. */
@@ -61,6 +61,7 @@ export class FactChain {
 
   /** How many of them are stored: all, or those before the first that met with somebody else's. */
   async #publishGroup(group: readonly FactMessage[], last: string): Promise<number> {
+    await connected(this.#nc, 'facts', TIMEOUT_MS);
     const batch = new Batch(group.length);
     const serial = this.#serial++;
     this.#batch = batch;
@@ -73,7 +74,6 @@ export class FactChain {
       TIMEOUT_MS,
     );
     try {
-      if (!link.isUp) throw new JetStreamError('UNAVAILABLE', 'facts: not connected');
       let ahead = last;
       for (const [at, { subject, body, headers, msgId }] of group.entries()) {
         this.#nc.publish(subject, body, {

@@ -57,8 +57,7 @@ export async function request(
 ): Promise<Msg> {
   const { timeoutMs, headers } = options;
   const link = linkOf(nc);
-  if (!link.isUp && !nc.isClosed()) await untilUp(link, timeoutMs);
-  if (!link.isUp && !nc.isClosed()) throw new JetStreamError('UNAVAILABLE', `${what}: not connected`);
+  await connected(nc, what, timeoutMs);
   let unwatch = (): void => undefined;
   const lost = new Promise<never>((_, reject) => {
     unwatch = link.watch(() => {
@@ -77,6 +76,13 @@ export async function request(
   } finally {
     unwatch();
   }
+}
+
+/** Waits for a lost connection to come back. @throws JetStreamError `UNAVAILABLE` when it does not in time */
+export async function connected(nc: NatsConnection, what: string, withinMs: number): Promise<void> {
+  const link = linkOf(nc);
+  if (!link.isUp && !nc.isClosed()) await untilUp(link, withinMs);
+  if (!link.isUp && !nc.isClosed()) throw new JetStreamError('UNAVAILABLE', `${what}: not connected`);
 }
 
 async function untilUp(link: Link, withinMs: number): Promise<void> {

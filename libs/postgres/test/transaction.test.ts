@@ -75,7 +75,7 @@ describe('inTransaction', () => {
 describe.each([false, true])('statements in one flight, pipeline %s', (pipeline) => {
   let one: Pool;
   beforeAll(() => {
-    one = openPool(world.postgresUrl('ledger'), { name: 'flight', max: 1, pipeline });
+    one = openPool(world.postgresUrl('orchestrator'), { name: 'flight', max: 1, pipeline });
   });
   afterAll(() => one.end());
 

@@ -7,10 +7,12 @@ import {
   parseAcceptEnvelope,
 } from '@logline/contracts';
 import { lastFactOf, publishFacts } from '@logline/jetstream';
-import { openPool } from '@logline/postgres';
+import { openPool, type Pool } from '@logline/postgres';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { AnchorKeeper } from '../src/anchor/anchor-keeper.ts';
 import { type AnchorStore, anchorStore } from '../src/anchor/anchor.store.ts';
+import type { Anchor } from '../src/domain/anchor.ts';
+import { loadTip } from '../src/storage/load-tip.ts';
 import { AppendService } from '../src/append/append.service.ts';
 import { Memory } from '../src/append/memory.ts';
 import { logNames } from '../src/lead/log-names.ts';
@@ -65,7 +67,7 @@ export async function openAppendBench({
     anchor: new AnchorKeeper({
       partition: 0,
       leaseName,
-      store: nc === undefined ? inMemory() : anchorStore(nc),
+      store: nc === undefined ? inMemory(await standing(pool, leaseName)) : anchorStore(nc),
       clock: Date.now,
     }),
     connection: new AppendConnection(postgresUrl),
@@ -116,9 +118,29 @@ export async function openAppendBench({
 }
 
 /** Without a broker there is nowhere to put it. */
-function inMemory(): AnchorStore {
+/** What an anchor would say if this database had always been this one's. */
+async function standing(pool: Pool, leaseName: string): Promise<Anchor | undefined> {
+  const { tip, isEmpty, epoch } = await loadTip(onPool(pool), 0, leaseName);
+  if (isEmpty) return undefined;
+  return {
+    partition: 0,
+    position: tip.position,
+    chain: tip.chain,
+    epoch: epoch - 1,
+    at: new Date(0).toISOString(),
+  };
+}
+
+function inMemory(first: Anchor | undefined): AnchorStore {
+  let anchor = first;
   let sequence = 0;
-  return { read: async () => ({ anchor: undefined, sequence }), set: async () => ++sequence };
+  return {
+    read: async () => ({ anchor, sequence }),
+    set: async (next) => {
+      anchor = next;
+      return ++sequence;
+    },
+  };
 }
 
 export type BenchSpan = {
