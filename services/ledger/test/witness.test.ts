@@ -182,7 +182,9 @@ describe('with witnesses, receipts not waiting for them (fail_open)', () => {
     await createTenant(gate, 'gamma');
     await eventually(async () => expect(await cosigned('gamma')).toEqual({ size: 1, by: BOTH }));
     await ledger.kill();
-    await world.pool('ledger').query(`DELETE FROM cosignature WHERE witness LIKE 'witness.example/w1+%'`);
+    await world
+      .pool('ledger_owner')
+      .query(`DELETE FROM ledger.cosignature WHERE witness LIKE 'witness.example/w1+%'`);
     ledger = await startWitnessed();
     await submit('gamma', stopSpanOf('gamma', 1));
     await eventually(async () => expect(await cosigned('gamma')).toEqual({ size: 2, by: BOTH }));
