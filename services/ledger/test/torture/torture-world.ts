@@ -72,6 +72,7 @@ export async function openTortureWorld(main: string): Promise<TortureWorld> {
     migrateLedger({
       ...env,
       LOGLINE_LEDGER_POSTGRES_URL_FILE: world.writeFile('direct.url', urls['ledger'] ?? ''),
+      LOGLINE_MIGRATE_POSTGRES_URL_FILE: world.writeFile('owner.url', urls['ledger_owner'] ?? ''),
     });
     const nc = await world.connect('test');
     return {

@@ -6,7 +6,8 @@ import { formatTable, torture } from './torture.ts';
 
 describe('a tortured ledger', () => {
   it('keeps every promise, whatever is broken and whenever', async () => {
-    const seed = Date.now() % 1_000_000_000;
+    // CI judges a change, not its luck; whoever runs this at a desk tries another schedule each time
+    const seed = process.env['CI'] === 'true' ? 20_261_124 : Date.now() % 1_000_000_000;
     console.log(`npm run torture -- --runs 25 --seed ${seed}`);
     const result = await torture({
       runs: 25,
