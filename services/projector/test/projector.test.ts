@@ -183,7 +183,7 @@ describe('the projector', () => {
     await publishing;
     await untilProjected(40_000);
     expect(await readTables(pool)).toMatchObject(foldOf(logs));
-    expect(await projector.readyz()).toMatchObject({ ready: true });
+    await eventually(async () => expect(await projector.readyz()).toMatchObject({ ready: true }));
     expect(await parkedReasons()).toEqual([]);
   });
 
