@@ -1,6 +1,7 @@
 import { formatVkey } from '@logline/tlog';
 import { countRows, findDuplicates, type RowCount } from '../storage/count-rows.ts';
 import { loadAllLogs, type StoredLog } from '../storage/load-logs.ts';
+import { findImpossible, type Impossible } from '../storage/read-standing.ts';
 import type { RawSql } from '../storage/raw-connection.ts';
 import { SnapshotConnection } from '../storage/snapshot-connection.ts';
 import { checkLog, type LogReport } from './check-log.ts';
@@ -59,7 +60,7 @@ export async function checkSnapshot(
 ): Promise<DatabaseReport> {
   const all = await loadAllLogs(sql);
   const logs = all.filter(({ tenant }) => options.tenants?.includes(tenant) ?? true);
-  const counting = Promise.all([countRows(beside), findDuplicates(beside)]);
+  const counting = Promise.all([countRows(beside), findDuplicates(beside), findImpossible(beside)]);
   counting.catch(() => undefined); // heard of below
   const of = logs.reduce((sum, { size }) => sum + size, 0);
   let entries = 0;
@@ -91,14 +92,15 @@ export async function checkSnapshot(
     if (views === undefined || reports[at]?.fault !== undefined) continue;
     viewFaults.set(log.tenant, await compareViews(sql, views, log));
   }
-  const [counts, duplicates] = await counting;
+  const [counts, duplicates, impossible] = await counting;
   const faults = logs.flatMap((log, at): LogFault[] => {
     const report = reports[at];
     const rows = counts.filter(({ logId }) => logId === log.logId);
     const twice = duplicates
       .filter(({ logId }) => logId === log.logId)
       .map(({ index }) => ({ index, column: 'entry.this', why: 'the log has this span already' }));
-    const [fault] = [report?.fault ?? viewFaults.get(log.tenant), ...twice, tooMany(log, rows)]
+    const cannotBe = impossible.filter(({ logId }) => logId === log.logId).map((row) => toFault(log, row));
+    const [fault] = [report?.fault ?? viewFaults.get(log.tenant), ...twice, ...cannotBe, tooMany(log, rows)]
       .filter((one) => one !== undefined)
       .sort((one, other) => one.index - other.index);
     return fault === undefined ? [] : [{ log: log.tenant, ...fault }];
@@ -113,6 +115,17 @@ function checkName({ tenant, origin }: StoredLog, prefix: string): Fault | undef
   return origin === `${prefix}/${tenant}`
     ? undefined
     : { index: 0, column: 'log.tenant, log.origin', why: `the log of ${tenant} is named ${origin}` };
+}
+
+/**
+ * Keys, nonces and writes stand for entries that exist. Which keys an entry wrote, and what was hashed for a key or a nonce, the log does not say.
+ */
+function toFault({ size }: StoredLog, { table, index, what }: Impossible): Fault {
+  return {
+    index: Math.min(Math.max(index, 0), size - 1),
+    column: table,
+    why: `${JSON.stringify(what)} stands for an entry that is not there, or is older`,
+  };
 }
 
 /** Rows behind the end of a log, which nothing has led to. */

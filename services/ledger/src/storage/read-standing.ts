@@ -22,27 +22,34 @@ export async function readHeads(
 }
 
 /** What a row of a table of decisions says that cannot be: the entry it stands for does not exist, or is younger. */
-export type Impossible = { readonly table: string; readonly index: number; readonly what: string };
+export type Impossible = {
+  readonly logId: number;
+  readonly table: string;
+  readonly index: number;
+  readonly what: string;
+};
 
+/** Each table is read once for all logs: asked log by log, PostgreSQL may read the whole table for each. */
 const FIND_IMPOSSIBLE = `
-(SELECT 'key_write.idx', w.idx, w.key FROM key_write w WHERE w.log_id = $1 AND (w.idx < 0 OR w.idx >= $2) LIMIT 1)
+SELECT 'key_write.idx', r.* FROM (SELECT DISTINCT ON (w.log_id) w.log_id::bigint, w.idx, w.key FROM key_write w JOIN log l USING (log_id)
+  WHERE w.idx < 0 OR w.idx >= l.size ORDER BY w.log_id, w.idx) AS r
 UNION ALL
-(SELECT 'idempotency.idx', i.idx, i.key FROM idempotency i WHERE i.log_id = $1 AND (i.idx < 0 OR i.idx >= $2) LIMIT 1)
+SELECT 'idempotency.idx', r.* FROM (SELECT DISTINCT ON (i.log_id) i.log_id::bigint, i.idx, i.key FROM idempotency i JOIN log l USING (log_id)
+  WHERE i.idx < 0 OR i.idx >= l.size ORDER BY i.log_id, i.idx) AS r
 UNION ALL
-(SELECT 'nonce.idx', o.idx, o.nonce FROM nonce o WHERE o.log_id = $1 AND (o.idx < 0 OR o.idx >= $2) LIMIT 1)
+SELECT 'nonce.idx', r.* FROM (SELECT DISTINCT ON (o.log_id) o.log_id::bigint, o.idx, o.nonce FROM nonce o JOIN log l USING (log_id)
+  WHERE o.idx < 0 OR o.idx >= l.size ORDER BY o.log_id, o.idx) AS r
 UNION ALL
-(SELECT 'idempotency.ts_ms', i.idx, i.key FROM idempotency i JOIN entry e ON e.log_id = i.log_id AND e.idx = i.idx
-  WHERE i.log_id = $1 AND i.ts_ms > e.ts_ms ORDER BY i.idx LIMIT 1)
+SELECT 'idempotency.ts_ms', r.* FROM (SELECT DISTINCT ON (i.log_id) i.log_id::bigint, i.idx, i.key FROM idempotency i JOIN entry e USING (log_id, idx)
+  WHERE i.ts_ms > e.ts_ms ORDER BY i.log_id, i.idx) AS r
 UNION ALL
-(SELECT 'nonce.ts_ms', o.idx, o.nonce FROM nonce o JOIN entry e ON e.log_id = o.log_id AND e.idx = o.idx
-  WHERE o.log_id = $1 AND o.ts_ms > e.ts_ms ORDER BY o.idx LIMIT 1)`;
+SELECT 'nonce.ts_ms', r.* FROM (SELECT DISTINCT ON (o.log_id) o.log_id::bigint, o.idx, o.nonce FROM nonce o JOIN entry e USING (log_id, idx)
+  WHERE o.ts_ms > e.ts_ms ORDER BY o.log_id, o.idx) AS r`;
 
-export async function findImpossible(
-  sql: RawSql,
-  logId: number,
-  size: number,
-): Promise<readonly Impossible[]> {
-  return (await sql.raw(FIND_IMPOSSIBLE, [logId, size])).map(([table, index, what]) => ({
+/** Of each table and log the first. */
+export async function findImpossible(sql: RawSql): Promise<readonly Impossible[]> {
+  return (await sql.raw(FIND_IMPOSSIBLE, [])).map(([table, logId, index, what]) => ({
+    logId: int8Of(logId),
     table: table?.toString('utf8') ?? '',
     index: int8Of(index),
     what: what?.toString('utf8') ?? '',

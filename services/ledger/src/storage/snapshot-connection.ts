@@ -23,7 +23,7 @@ export class SnapshotConnection extends RawConnection {
       connectionString: url,
       application_name: name,
       connectionTimeoutMillis: 10_000,
-      options: '-c statement_timeout=0 -c jit=off',
+      options: '-c statement_timeout=0 -c jit=off -c work_mem=64MB',
       keepAlive: true,
     });
     client.on('error', () => undefined); // the query in flight rejects by itself
