@@ -1,6 +1,8 @@
+import { utf8 } from '@logline/canon-sign';
 import { FACT_HEADERS, parseFactHeaders, type FactPlace } from '@logline/contracts';
 import type { Msg } from '@nats-io/nats-core';
 import { JetStreamError } from './errors.ts';
+import { readHeaders } from './header-lines.ts';
 
 /**
  * A stored message in the hands of a handler: the bytes, and where they stand in their stream. Settling it (ack, nak, term) is the loop's;
@@ -24,6 +26,7 @@ export class JetStreamContext {
   /** How many more the consumer has after this one. */
   readonly pending: number;
   readonly #message: Msg;
+  #headers: ReadonlyMap<string, string> | undefined;
 
   /** @throws JetStreamError `BAD_ANSWER` when it is no message of a stream */
   constructor(message: Msg) {
@@ -51,13 +54,14 @@ export class JetStreamContext {
   }
 
   header(name: string): string | undefined {
-    const value = this.#message.headers?.get(name);
+    this.#headers ??= readHeaders(this.#message);
+    const value = this.#headers.get(name);
     return value === undefined || value === '' ? undefined : value;
   }
 
   get headerPairs(): readonly (readonly [string, string])[] {
-    const headers = this.#message.headers;
-    return headers === undefined ? [] : headers.keys().map((name) => [name, headers.get(name)] as const);
+    this.#headers ??= readHeaders(this.#message);
+    return [...this.#headers];
   }
 
   /** Trace id of `traceparent`; undefined when the message has none. */
@@ -91,9 +95,9 @@ export class JetStreamContext {
   }
 }
 
-const ACK = '+ACK';
-const NAK = '-NAK';
-const WORKING = '+WPI';
+const ACK = utf8('+ACK');
+const NAK = utf8('-NAK');
+const WORKING = utf8('+WPI');
 
 /** Stream, consumer and numbers of both forms of the ack subject (facts/jetstream §10). */
 function ackTokens(reply: string): readonly string[] {

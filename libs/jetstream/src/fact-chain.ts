@@ -3,7 +3,8 @@ import { toJetStreamError } from './api-error.ts';
 import { JetStreamError } from './errors.ts';
 import type { FactMessage } from './fact-message.ts';
 import { connected, linkOf, newInbox } from './link.ts';
-import { parseStored, Publisher, toHeaders } from './publisher.ts';
+import { toHeaders } from './header-lines.ts';
+import { parseStored, Publisher } from './publisher.ts';
 
 /** What is on its way at once: the server answers each, and holds none back. */
 const MOST_AT_ONCE = 256;

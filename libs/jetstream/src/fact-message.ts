@@ -1,5 +1,5 @@
 import { storedFactSubject, toFactHeaders, type FactPlace } from '@logline/contracts';
-import type { HeaderPair } from './publisher.ts';
+import type { HeaderPair } from './header-lines.ts';
 
 /** One fact on its way out: the span's canonical bytes where readers look for them. */
 export type FactMessage = {

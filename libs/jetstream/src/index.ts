@@ -8,6 +8,7 @@ export { JETSTREAM_FAULTS, JetStreamError, type Fault, type JetStreamErrorCode }
 export { toFactMessage, type FactMessage } from './fact-message.ts';
 export { FactSubmitter, type FactSubmitterOptions, type Submission } from './fact-submitter.ts';
 export { followFacts, type FollowedFact, type Following, type FollowOptions } from './follow-facts.ts';
+export type { HeaderPair } from './header-lines.ts';
 export { lastFactOf, type LastFact } from './last-fact.ts';
 export { LedgerLines } from './ledger-lines.ts';
 export type { Log } from './log.ts';
@@ -27,13 +28,7 @@ export {
   type MigrateOptions,
 } from './migrate-streams.ts';
 export { PARKED_HEADERS } from './park.ts';
-export {
-  MAX_MESSAGE_BYTES,
-  Publisher,
-  type HeaderPair,
-  type PublishOptions,
-  type Stored,
-} from './publisher.ts';
+export { MAX_MESSAGE_BYTES, Publisher, type PublishOptions, type Stored } from './publisher.ts';
 export { nextFactOf, type StoredFactMessage } from './next-fact.ts';
 export { placeOfFact } from './place-of-fact.ts';
 export { publishBatch, publishFacts } from './publish-facts.ts';

@@ -1,6 +1,7 @@
 import { parked } from '@logline/contracts';
 import type { JetStreamContext } from './context.ts';
-import type { HeaderPair, Publisher } from './publisher.ts';
+import type { HeaderPair } from './header-lines.ts';
+import type { Publisher } from './publisher.ts';
 
 export const PARKED_HEADERS = {
   reason: 'Logline-Parked-Reason',

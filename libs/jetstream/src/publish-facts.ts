@@ -4,7 +4,8 @@ import { FactChain } from './fact-chain.ts';
 import { request } from './link.ts';
 import type { FactMessage } from './fact-message.ts';
 import { parseAnswer } from './api.ts';
-import { parseStored, Publisher, toHeaders, type HeaderPair } from './publisher.ts';
+import { toHeaders, type HeaderPair } from './header-lines.ts';
+import { parseStored, Publisher } from './publisher.ts';
 
 /** Up to here one by one is cheaper: a small batch is staged on disk first (facts/jetstream §2). */
 const MOST_ONE_BY_ONE = 32;

@@ -1,9 +1,9 @@
-import { headers as natsHeaders, type MsgHdrs, type NatsConnection } from '@nats-io/nats-core';
+import type { NatsConnection } from '@nats-io/nats-core';
 import { parseAnswer } from './api.ts';
 import { JetStreamError } from './errors.ts';
+import { toHeaders, type HeaderPair } from './header-lines.ts';
 import { request } from './link.ts';
 
-export type HeaderPair = readonly [name: string, value: string];
 export type PublishOptions = {
   /** Within the stream's duplicate window a second message with this id is not stored again. */
   readonly msgId?: string;
@@ -56,12 +56,6 @@ export class Publisher {
     });
     return parseStored(what, reply.string());
   }
-}
-
-export function toHeaders(pairs: readonly HeaderPair[]): MsgHdrs {
-  const headers = natsHeaders();
-  for (const [name, value] of pairs) headers.set(name, value);
-  return headers;
 }
 
 /** @throws JetStreamError */
