@@ -129,3 +129,80 @@ test('tells canonical bytes from other JSON of the same value', () => {
     expect.objectContaining({ code: 'NOT_CANONICAL' }),
   );
 });
+
+/** What "canonical" means, by writing the value again. */
+function isWrittenSo(text: string): boolean {
+  return canonicalText(parseStrict(utf8(text))) === text;
+}
+
+test('knows canonical bytes without writing them again: JSON with anything done to it', () => {
+  const literal = fc.oneof(
+    fc.constantFrom(
+      '0',
+      '-0',
+      '0.0',
+      '1e2',
+      '100',
+      '1E400',
+      '1e-7',
+      '1e+21',
+      '1e21',
+      '0.1',
+      '1.0',
+      '-1',
+      '5e-324',
+      '123456789012345680000000',
+    ),
+    fc.double().map(String),
+    fc.string({ unit: 'binary' }).map((text) => JSON.stringify(text)),
+    fc.constantFrom(
+      '"\\u0041"',
+      '"\\/"',
+      '"\\u001f"',
+      '"\\u001F"',
+      '"\\b"',
+      '"\\u0008"',
+      '"\u2028"',
+      '"\u007f"',
+      '"\\ud83d\\ude00"',
+      'true',
+      'null',
+    ),
+  );
+  const space = fc.constantFrom('', '', '', '', '', ' ', '\n');
+  const tree = fc.letrec<{ any: string; list: string; map: string }>((tie) => ({
+    any: fc.oneof({ maxDepth: 3 }, literal, tie('list'), tie('map')),
+    list: fc
+      .tuple(fc.array(tie('any'), { maxLength: 3 }), space)
+      .map(([items, gap]) => `[${gap}${items.join(',')}]`),
+    map: fc
+      .tuple(
+        fc.array(
+          fc.tuple(
+            fc.constantFrom('"a"', '"b"', '"B"', '"\\u0061"', '"é"', '"\u{1f600}"', '"\ufb33"'),
+            tie('any'),
+          ),
+          { maxLength: 3 },
+        ),
+        space,
+      )
+      .map(([members, gap]) => `{${members.map(([key, inner]) => `${key}:${gap}${inner}`).join(',')}}`),
+  })).any;
+  fc.assert(
+    fc.property(tree, space, (text, gap) => {
+      for (const given of [text, text + gap, gap + text]) {
+        let isWritten: boolean;
+        try {
+          isWritten = isWrittenSo(given);
+        } catch (fault) {
+          if (!(fault instanceof CanonError)) throw fault;
+          isWritten = false; // no value at all
+        }
+        expect(isCanonical(utf8(given.isWellFormed() ? given : '')), given).toBe(
+          given.isWellFormed() && isWritten,
+        );
+      }
+    }),
+    { numRuns: 3_000 },
+  );
+});

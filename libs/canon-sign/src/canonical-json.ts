@@ -2,7 +2,7 @@ import { utf8 } from './bytes.ts';
 import { CanonError, type CanonErrorCode } from './errors.ts';
 import { formatPointer } from './pointer.ts';
 import { isUnsafeInteger, MAX_DEPTH } from './profile.ts';
-import { type JsonValue, parseStrict, type ParseLimits } from './strict-json.ts';
+import { type JsonValue, parseMarked, type ParseLimits } from './strict-json.ts';
 
 /**
  * The one text of a JSON value by RFC 8785: keys in UTF-16 order, numbers as ECMAScript writes them, nothing escaped that
@@ -27,8 +27,8 @@ export function canonicalBytes(value: unknown): Uint8Array {
  * @throws CanonError as `parseStrict` does, and `NOT_CANONICAL` when the same value has another canonical form
  */
 export function parseCanonical(bytes: Uint8Array, limits?: ParseLimits): JsonValue {
-  const value = parseStrict(bytes, limits);
-  if (!isSame(canonicalBytes(value), bytes)) {
+  const { value, isCanonical: isWritten } = parseMarked(bytes, limits);
+  if (!isWritten) {
     throw new CanonError('NOT_CANONICAL', 'valid JSON, but not in its RFC 8785 form', { pointer: '' });
   }
   return value;
@@ -143,10 +143,4 @@ function writeNumber(value: number, path: Path, depth: number): string {
 
 function fault(code: CanonErrorCode, message: string, path: Path, depth: number): CanonError {
   return new CanonError(code, message, { pointer: formatPointer(path, depth) });
-}
-
-function isSame(a: Uint8Array, b: Uint8Array): boolean {
-  if (a.length !== b.length) return false;
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
-  return true;
 }

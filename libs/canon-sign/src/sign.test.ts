@@ -2,11 +2,18 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { blake3Digest } from './blake3.ts';
 import { formatHex, utf8 } from './bytes.ts';
-import { canonicalBytes } from './canonical-json.ts';
+import { canonicalBytes, parseCanonical } from './canonical-json.ts';
 import { CanonError } from './errors.ts';
 import type { SignedKind, SignedObjectKind } from './signed-kinds.ts';
 import { SIGNED_KINDS } from './signed-kinds.ts';
-import { signedMessage, signObject, signObjectSync, verifyObject } from './sign.ts';
+import {
+  signCanonical,
+  signedMessage,
+  signObject,
+  signObjectSync,
+  verifyCanonical,
+  verifyObject,
+} from './sign.ts';
 import { publicKeyFromSeed, signerFromSeed, type Signer } from './signer.ts';
 import { parseStrict } from './strict-json.ts';
 
@@ -174,4 +181,71 @@ test('a signer does not change when its seed is wiped', () => {
   seed.fill(0);
   const span = signObjectSync('span', { a: 1 }, own);
   expect(codeOf(() => verifyObject('span', span, own.publicKey))).toBe('ok');
+});
+
+/** Drafts that look in every place like what a signature adds. */
+const lookalikes = fc.letrec<{ any: unknown }>((tie) => ({
+  any: fc.oneof(
+    { maxDepth: 3 },
+    fc.constantFrom<unknown>('', '"sig":"', ',"sig":"A"}', { alg: 'ed25519-blake3', kid: 'kid_1' }, 7, null),
+    fc.array(tie('any'), { maxLength: 3 }),
+    fc.dictionary(
+      fc.constantFrom('signature', 'provenance', 'sig', 'alg', 'kid', 'a', 'zz', 'x"signature', 'a,"sig'),
+      tie('any'),
+      { maxKeys: 4, noNullPrototype: true },
+    ),
+  ),
+})).any;
+const drafts = fc.dictionary(
+  fc.constantFrom('a', 'payload', 'signature', 'provenance', 'sig', 'zz'),
+  lookalikes,
+  {
+    maxKeys: 5,
+    noNullPrototype: true,
+  },
+);
+
+test.each(['span', 'manifest'] as const)(
+  'a %s signed with its bytes is the same, whatever else is in it',
+  (kind) => {
+    fc.assert(
+      fc.property(drafts, (draft) => {
+        const signed = signObjectSync(kind, draft, signer);
+        expect(signCanonical(kind, draft, signer)).toEqual({ signed, bytes: canonicalBytes(signed) });
+      }),
+      { numRuns: 500 },
+    );
+  },
+);
+
+test.each(kinds)('a %s is verified from its bytes as it is from its value', (kind) => {
+  fc.assert(
+    fc.property(drafts, fc.constantFrom('a', 'payload'), fc.nat(), (draft, where, at) => {
+      const signed: Readonly<Record<string, unknown>> = { ...signObjectSync(kind, draft, signer) };
+      const { holder, field } = SIGNED_KINDS[kind];
+      const held: Readonly<Record<string, unknown>> = holder === undefined ? signed : Object(signed[holder]);
+      for (const candidate of [
+        signed,
+        // the signature once more somewhere else, alone and in its place
+        { ...signed, [where]: { alg: 'x', [field]: held[field] } },
+        { ...signed, ...(holder === undefined ? {} : { [holder]: { [field]: held[field] }, [where]: held }) },
+        { ...signed, ...(holder === undefined ? {} : { [holder]: { ...held, zz: 1 }, [where]: held }) },
+      ]) {
+        const bytes = canonicalBytes(candidate);
+        const expected = codeOf(() => verifyObject(kind, candidate, publicKey));
+        expect(codeOf(() => verifyCanonical(kind, candidate, bytes, publicKey))).toBe(expected);
+        const changed = bytes.slice();
+        const spot = at % changed.length;
+        changed[spot] = (changed[spot] ?? 0) ^ 1;
+        let value: unknown;
+        try {
+          value = parseCanonical(changed);
+        } catch {
+          continue; // not canonical any more
+        }
+        expect(codeOf(() => verifyCanonical(kind, value, changed, publicKey))).not.toBe('ok');
+      }
+    }),
+    { numRuns: 300 },
+  );
 });

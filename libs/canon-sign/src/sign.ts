@@ -1,6 +1,6 @@
 import { blake3Digest } from './blake3.ts';
 import { formatBase64, parseBase64, utf8 } from './bytes.ts';
-import { canonicalBytes, isPlainObject } from './canonical-json.ts';
+import { canonicalBytes, canonicalText, isPlainObject } from './canonical-json.ts';
 import { isValidSignature } from './ed25519.ts';
 import { CanonError } from './errors.ts';
 import {
@@ -8,6 +8,7 @@ import {
   SIGNATURE_ALG,
   SIGNED_KINDS,
   type SignedKind,
+  type SignedKindRow,
   type SignedObjectKind,
 } from './signed-kinds.ts';
 import type { LocalSigner, Signer } from './signer.ts';
@@ -85,6 +86,88 @@ export function verifyObject(kind: SignedKind, object: unknown, publicKey: Uint8
     kind === 'request' ? readRequest(object) : { signature: readSignature(kind, object), signed: object };
   if (isValidSignature(publicKey, signedMessage(kind, signed), signature)) return;
   throw new CanonError('SIGNATURE_INVALID', `the signature is not that of this ${kind} by this key`);
+}
+
+/**
+ * As `verifyObject`, of an object whose canonical bytes are at hand: what is signed is found in them, not written again. `bytes` must be those of the object.
+ * Throws as that does.
+ */
+export function verifyCanonical(
+  kind: SignedObjectKind,
+  object: unknown,
+  bytes: Uint8Array,
+  publicKey: Uint8Array,
+): void {
+  const signature = readSignature(kind, object);
+  const signed = withoutMember(bytes, fieldsOf(kind, object), SIGNED_KINDS[kind]);
+  const message =
+    signed === undefined ? signedMessage(kind, object) : toMessage(SIGNED_KINDS[kind].context, signed);
+  if (isValidSignature(publicKey, message, signature)) return;
+  throw new CanonError('SIGNATURE_INVALID', `the signature is not that of this ${kind} by this key`);
+}
+
+/**
+ * As `signObjectSync`, with the canonical bytes of the signed object, which are written only once. Throws as that does.
+ */
+export function signCanonical<K extends 'span' | 'manifest', T extends object>(
+  kind: K,
+  object: T,
+  signer: LocalSigner,
+): { readonly signed: T & SignatureFields[K]; readonly bytes: Uint8Array };
+export function signCanonical(kind: 'span' | 'manifest', object: object, signer: LocalSigner): unknown {
+  const { context, holder = '' } = SIGNED_KINDS[kind];
+  const draft = withoutSignature(kind, withNames(kind, object, signer.kid));
+  const text = canonicalText(draft);
+  const signature = signer.sign(toMessage(context, utf8(text)));
+  const signed = withSignature(kind, draft, signature);
+  // the signature's value is the last member of its holder, and goes before its closing brace
+  const names = fieldsOf(kind, draft)[holder];
+  const held = `"${holder}":${canonicalText(names)}`;
+  const at = text.indexOf(held);
+  const isPlain = at === text.lastIndexOf(held) && comesLast('sig', names);
+  if (!isPlain) return { signed, bytes: canonicalBytes(signed) };
+  const end = at + held.length - 1;
+  return {
+    signed,
+    bytes: utf8(`${text.slice(0, end)},"sig":"${formatBase64(signature)}"${text.slice(end)}`),
+  };
+}
+
+/**
+ * Canonical bytes without the signature's value, where that can be told without parsing: it is the last of its holder's members, and what it reads there is read
+ * nowhere else (in a string its quotes would be escaped). Undefined where it cannot.
+ */
+function withoutMember(
+  bytes: Uint8Array,
+  fields: Fields,
+  { holder, field }: SignedKindRow,
+): Uint8Array | undefined {
+  const held = holder === undefined ? undefined : fields[holder];
+  if (!isPlainObject(held) || !comesLast(field, held)) return undefined;
+  const member = utf8(`,"${field}":${canonicalText(held[field])}}`);
+  const at = indexOf(bytes, member, 0);
+  if (at === -1 || indexOf(bytes, member, at + 1) !== -1) return undefined;
+  const rest = bytes.subarray(at + member.length - 1);
+  const signed = new Uint8Array(at + rest.length);
+  signed.set(bytes.subarray(0, at));
+  signed.set(rest, at);
+  return signed;
+}
+
+/** Whether a member comes behind some other, and before none, where keys are in order. */
+function comesLast(name: string, holder: unknown): boolean {
+  const others = Object.keys(Object(holder)).filter((key) => key !== name);
+  return others.length > 0 && others.every((key) => key < name);
+}
+
+function indexOf(bytes: Uint8Array, wanted: Uint8Array, from: number): number {
+  const first = wanted[0] ?? 0;
+  for (let at = bytes.indexOf(first, from); at !== -1; at = bytes.indexOf(first, at + 1)) {
+    let same = 1;
+    while (same < wanted.length && bytes[at + same] === wanted[same]) same++;
+    if (same === wanted.length) return at;
+  }
+  return -1;
 }
 
 /**

@@ -30,7 +30,15 @@ export interface ParseLimits {
  * @example
  * parseStrict(utf8('{"amount":"12.50","n":-0}')); // { amount: '12.50', n: 0 }
  */
-export function parseStrict(bytes: Uint8Array, limits: ParseLimits = {}): JsonValue {
+export function parseStrict(bytes: Uint8Array, limits?: ParseLimits): JsonValue {
+  return parseMarked(bytes, limits).value;
+}
+
+/** As `parseStrict`, and whether the bytes are the canonical ones of the value (RFC 8785), which reading them shows by the way. Throws as that does. */
+export function parseMarked(
+  bytes: Uint8Array,
+  limits: ParseLimits = {},
+): { readonly value: JsonValue; readonly isCanonical: boolean } {
   const { maxDepth = MAX_DEPTH, maxBytes = Infinity } = limits;
   if (bytes.length > maxBytes) {
     throw new CanonError('TOO_LARGE', `${bytes.length} bytes, at most ${maxBytes} are allowed`, {
@@ -43,7 +51,9 @@ export function parseStrict(bytes: Uint8Array, limits: ParseLimits = {}): JsonVa
   } catch (cause) {
     throw utf8Fault(bytes, maxDepth, cause);
   }
-  return new Reader(text, maxDepth).readDocument();
+  const reader = new Reader(text, maxDepth);
+  const value = reader.readDocument();
+  return { value, isCanonical: reader.isCanonical };
 }
 
 const fatalUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
@@ -91,6 +101,8 @@ class Reader {
   /** Where it reads: the first `#steps` of `#path`. The rest is left over from containers already closed. */
   #steps = 0;
   readonly #path: (string | number)[] = [];
+  /** Whether all that was read so far is as RFC 8785 writes it: no white space, keys in order, numbers and escapes in their one form. */
+  isCanonical = true;
 
   constructor(text: string, maxDepth: number) {
     this.#text = text;
@@ -142,9 +154,11 @@ class Reader {
       this.#close();
       return object;
     }
-    for (;;) {
+    for (let before: string | undefined; ;) {
       if (this.#text.charCodeAt(this.#at) !== QUOTE) throw this.#unexpected('a key in double quotes');
       const key = this.#readString();
+      if (before !== undefined && key < before) this.isCanonical = false; // by UTF-16 code units, as RFC 8785 §3.2.3 sorts
+      before = key;
       this.#path[this.#depth - 1] = key;
       this.#steps = this.#depth;
       if (Object.hasOwn(object, key)) throw this.#fault('DUPLICATE_KEY', 'the object already has this key');
@@ -248,6 +262,7 @@ class Reader {
       throw this.#fault('LONE_SURROGATE', `a string with half a surrogate pair, at character ${start - 1}`);
     }
     this.#at = at + 1;
+    if (this.isCanonical && JSON.stringify(value) !== text.slice(start - 1, at + 1)) this.isCanonical = false;
     return value;
   }
 
@@ -270,7 +285,10 @@ class Reader {
     this.#at = at;
     const literal = text.slice(start, at);
     const value = Number(literal);
-    if (isPlain && at - start < 16) return value === 0 ? 0 : value;
+    if (isPlain && at - start < 16) {
+      if (value === 0 && literal !== '0') this.isCanonical = false;
+      return value === 0 ? 0 : value;
+    }
     if (!Number.isFinite(value))
       throw this.#fault('NUMBER_NOT_FINITE', `${shorten(literal)} is too large for a double`);
     if (isUnsafeInteger(value) || isRoundedUpToLimit(literal, value)) {
@@ -279,6 +297,7 @@ class Reader {
         `${shorten(literal)} is not exact in every language; write it as a string`,
       );
     }
+    if (String(value) !== literal) this.isCanonical = false;
     return value === 0 ? 0 : value; // not -0
   }
 
@@ -304,6 +323,7 @@ class Reader {
     for (;;) {
       const unit = this.#text.charCodeAt(this.#at);
       if (unit > 0x20 || (unit !== 0x20 && unit !== 0x0a && unit !== 0x0d && unit !== 0x09)) return;
+      this.isCanonical = false;
       this.#at++;
     }
   }

@@ -10,7 +10,6 @@ import {
   type KeyEntry,
   type Knowledge,
 } from './knowledge.ts';
-import { refOf } from './manifest-ref.ts';
 import { chooseProof, type DeployStatement } from './proof-choice.ts';
 import { toStatement, type Payloads, type Statement } from './statement.ts';
 
@@ -122,9 +121,10 @@ function evolve(knowledge: Knowledge, statement: Statement, fact: FoldedFact, pe
     case 'wallet.proof.submit':
     case 'wallet.grant.revoke':
       knowledge.pending = statement.span;
+      causes.set(statement.span, statement);
       return;
     case 'minicontainer.applied':
-      if (statement.payload.ok) applyManifest(knowledge, pending, fact);
+      if (statement.payload.ok) applyManifest(knowledge, pending, statement.payload.ref, fact);
       return;
     case 'wallet.proof.verified':
       if (statement.payload.decision === 'allow') allowProof(knowledge, pending, fact);
@@ -218,12 +218,22 @@ function containerOf(knowledge: Knowledge, subject: string): Container {
   return container;
 }
 
-function applyManifest(knowledge: Knowledge, cause: Span | null, { index, timeMs }: FoldedFact): void {
-  const statement = cause === null ? null : toStatement(cause);
+/** Of spans whose verdict is the next fact: their payload has been looked at. */
+const causes = new WeakMap<Span, Statement>();
+
+function causeOf(pending: Span | null): Statement | null {
+  return pending === null ? null : (causes.get(pending) ?? toStatement(pending));
+}
+
+function applyManifest(
+  knowledge: Knowledge,
+  cause: Span | null,
+  ref: string,
+  { index, timeMs }: FoldedFact,
+): void {
+  const statement = causeOf(cause);
   if (statement?.intent !== 'minicontainer.apply' || !('manifest' in statement.payload)) return;
   const { manifest } = statement.payload;
-  const ref = refOf(statement.span.subject, manifest);
-  if (ref === null) return;
   const container = containerOf(knowledge, statement.span.subject);
   const earlier = container.manifests.get(ref);
   container.manifests.delete(ref); // so that it is the latest again
@@ -243,7 +253,7 @@ function forgetOldManifests(container: Container): void {
 }
 
 function allowProof(knowledge: Knowledge, cause: Span | null, { index }: FoldedFact): void {
-  const statement = cause === null ? null : toStatement(cause);
+  const statement = causeOf(cause);
   if (statement?.intent !== 'wallet.proof.submit') return;
   const { id, subject, intent, ref, kid, aud, exp } = statement.payload.proof;
   const expMs = parseInstant(exp);

@@ -15,7 +15,7 @@ import type { WholeForm } from './statement-form.ts';
 /** Everything that rests on the log. The signer's role, or null when nobody who may has signed; why not is in the hearing. */
 export function judge(
   hearing: Hearing,
-  { span, statement, shortRef }: WholeForm,
+  { span, bytes, statement, shortRef }: WholeForm,
   asker: Asker,
   operators: readonly OperatorKey[] | null,
 ): JudgedSpan['role'] | null {
@@ -41,7 +41,7 @@ export function judge(
     judgeAdoption(hearing, statement, operators);
     return 'operator';
   }
-  const key = identifySigner(hearing, span, statement.intent);
+  const key = identifySigner(hearing, span, bytes, statement.intent);
   if (key === null) return null;
   checkAsker(hearing, asker, key, statement.intent);
   if (hearing.faults.length > 0) return null;

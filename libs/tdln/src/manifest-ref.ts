@@ -1,4 +1,4 @@
-import { blake3Hash, canonicalBytes } from '@logline/canon-sign';
+import { blake3Hash, canonicalBytes, memberBytes } from '@logline/canon-sign';
 import { formatRef, parseSubject, type DeploySpec, type Manifest, type Target } from '@logline/contracts';
 
 /** Of manifests in use. Judging one asks for its hash several times; nobody changes a manifest. */
@@ -9,6 +9,16 @@ export function manifestHash(manifest: Manifest): string {
   const known = hashes.get(manifest);
   if (known !== undefined) return known;
   const hash = blake3Hash(canonicalBytes(manifest));
+  hashes.set(manifest, hash);
+  return hash;
+}
+
+/** As `manifestHash`, of the manifest that an apply carries, from the span's canonical bytes. */
+export function hashManifestIn(bytes: Uint8Array, manifest: Manifest): string {
+  const known = hashes.get(manifest);
+  const own = memberBytes(bytes, 'payload', 'manifest');
+  if (known !== undefined || own === undefined) return known ?? manifestHash(manifest);
+  const hash = blake3Hash(own);
   hashes.set(manifest, hash);
   return hash;
 }

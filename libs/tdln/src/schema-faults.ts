@@ -15,6 +15,7 @@ export function toFault(fault: SchemaFault, prefix: string): Fault {
 
 /** Every null in a value: it is not absence (protocol §2), not even where a schema takes anything. */
 export function nullFaults(value: unknown, pointer: string): readonly Fault[] {
+  if (!holdsNull(value)) return [];
   const found: Fault[] = [];
   const visit = (part: unknown, at: string): void => {
     if (found.length >= MOST_NULLS) return;
@@ -26,4 +27,12 @@ export function nullFaults(value: unknown, pointer: string): readonly Fault[] {
   };
   visit(value, pointer);
   return found;
+}
+
+/** Asked of every span, and nearly always no: no pointer is built for that. */
+function holdsNull(value: unknown): boolean {
+  if (typeof value !== 'object') return false;
+  if (value === null) return true;
+  for (const inner of Object.values(value)) if (holdsNull(inner)) return true;
+  return false;
 }

@@ -1,11 +1,26 @@
-import { CanonError, parseHex, verifyObject, type SignedObjectKind } from '@logline/canon-sign';
-import type { Manifest } from '@logline/contracts';
+import {
+  CanonError,
+  parseHex,
+  verifyCanonical,
+  verifyObject,
+  type SignedObjectKind,
+} from '@logline/canon-sign';
+import type { Manifest, Span } from '@logline/contracts';
 import { manifestHash } from './manifest-ref.ts';
 
 /** Whether an object carries this key's signature of this kind (protocol §2). `pub` is 64 hex, from the registry. */
 export function isSignedBy(kind: SignedObjectKind, object: unknown, pub: string): boolean {
+  return isGood(() => verifyObject(kind, object, parseHex(pub, 32)));
+}
+
+/** As `isSignedBy`, of a span and its canonical bytes. */
+export function isSpanSignedBy(span: Span, bytes: Uint8Array, pub: string): boolean {
+  return isGood(() => verifyCanonical('span', span, bytes, parseHex(pub, 32)));
+}
+
+function isGood(verify: () => void): boolean {
   try {
-    verifyObject(kind, object, parseHex(pub, 32));
+    verify();
     return true;
   } catch (fault) {
     if (fault instanceof CanonError) return false;

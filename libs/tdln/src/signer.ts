@@ -12,7 +12,7 @@ import { faultOf, type Fault } from './fault.ts';
 import type { Hearing } from './hearing.ts';
 import { kidKey, manifestKey, TENANT_KEY, tokenKey } from './keys.ts';
 import { currentManifest, type KeyEntry, type Knowledge } from './knowledge.ts';
-import { isSignedBy } from './signature.ts';
+import { isSignedBy, isSpanSignedBy } from './signature.ts';
 
 /** On whose behalf a span comes; `unchecked` where the signer is not yet, or no longer, a caller: a client's own check, a logged fact. */
 export type Asker = Caller | { readonly kind: 'unchecked' };
@@ -24,7 +24,12 @@ export type OperatorKey = { readonly kid: string; readonly pub: string };
  * Finds the key that signed, and whether it may: registered, active, not expired, its signature true, its role and scopes
  * those of the intent (protocol §3, §9). Null when it may not; the reasons are in the hearing.
  */
-export function identifySigner(hearing: Hearing, span: Span, intent: Intent): KeyEntry | null {
+export function identifySigner(
+  hearing: Hearing,
+  span: Span,
+  bytes: Uint8Array,
+  intent: Intent,
+): KeyEntry | null {
   const { knowledge } = hearing;
   const { kid } = span.signature;
   hearing.read(TENANT_KEY, kidKey(kid));
@@ -33,7 +38,7 @@ export function identifySigner(hearing: Hearing, span: Span, intent: Intent): Ke
   const key = knowledge.keys.get(kid);
   if (key === undefined)
     return refuse(hearing, faultOf('kid_unknown', '/signature/kid', { kid, tenant: knowledge.tenant }));
-  if (!isSignedBy('span', span, key.pub))
+  if (!isSpanSignedBy(span, bytes, key.pub))
     return refuse(hearing, faultOf('signature_wrong', '/signature/sig', { kid }));
   const standing = keyFault(key, hearing.nowMs, '/signature/kid');
   if (standing !== null) return refuse(hearing, standing);

@@ -12,6 +12,8 @@ export type ShortRef = { readonly text: string; readonly at: string };
 export type WholeForm = {
   /** As it was signed. */
   readonly span: Span;
+  /** Its canonical ones. */
+  readonly bytes: Uint8Array;
   /** The same with its payload typed, and with a stand-in where a ref was short. */
   readonly statement: Statement;
   readonly shortRef: ShortRef | null;
@@ -25,15 +27,16 @@ export type BrokenForm = {
 /**
  * Everything a span shows by itself: schema, subject, tenant, time, size, and what its payload must be. No log is looked at.
  *
+ * @param bytes - the canonical ones of `value`
  * @param submittedMs - the time a client's `ts` must be near; null for a span already logged
  */
 export function checkForm(
   value: unknown,
-  sizeBytes: number,
+  bytes: Uint8Array,
   tenant: string,
   submittedMs: number | null,
 ): WholeForm | BrokenForm {
-  const form = checkSpanForm(value, sizeBytes, tenant);
+  const form = checkSpanForm(value, bytes.length, tenant);
   if (form.span === null) return { statement: null, faults: form.faults, spanId: spanIdIn(value) };
   const { span } = form;
   const faults = [...form.faults];
@@ -43,7 +46,7 @@ export function checkForm(
   const { statement, shortRef, faults: inPayload } = checkStatement(span, span.intent, tenant);
   faults.push(...inPayload);
   if (statement === null || faults.length > 0) return { statement: null, faults, spanId: span.this };
-  return { span, statement, shortRef };
+  return { span, bytes, statement, shortRef };
 }
 
 function spanIdIn(value: unknown): string | undefined {

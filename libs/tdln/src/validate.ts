@@ -3,7 +3,7 @@ import { Hearing } from './hearing.ts';
 import { judge } from './judge.ts';
 import { grantKey, manifestKey, proofKey, proofsKey, refKey } from './keys.ts';
 import type { Knowledge } from './knowledge.ts';
-import { refOf } from './manifest-ref.ts';
+import { hashManifestIn, refOf } from './manifest-ref.ts';
 import { toNo, type No } from './reply.ts';
 import type { Asker, OperatorKey } from './signer.ts';
 import type { Statement } from './statement.ts';
@@ -50,7 +50,7 @@ export type Verdict = VerdictOk | VerdictNo;
  */
 export function validate(input: ValidateInput): Verdict {
   const { knowledge, language } = input;
-  const form = checkForm(input.span, input.bytes.length, knowledge.tenant, input.submittedMs);
+  const form = checkForm(input.span, input.bytes, knowledge.tenant, input.submittedMs);
   if (form.statement === null) {
     return {
       outcome: 'no',
@@ -59,6 +59,9 @@ export function validate(input: ValidateInput): Verdict {
       reads: {},
     };
   }
+  // hashed from the bytes as they came, before anybody asks for it
+  if (form.statement.intent === 'minicontainer.apply' && 'manifest' in form.statement.payload)
+    hashManifestIn(input.bytes, form.statement.payload.manifest);
   const hearing = new Hearing(knowledge, input.nowMs);
   const role = judge(hearing, form, input.caller, input.installation.operatorKeys);
   if (hearing.faults.length > 0 || role === null) {

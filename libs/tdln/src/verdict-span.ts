@@ -1,4 +1,4 @@
-import { canonicalBytes, signObjectSync, spanIdFromCause, type LocalSigner } from '@logline/canon-sign';
+import { signCanonical, spanIdFromCause, type LocalSigner } from '@logline/canon-sign';
 import { parseInstant, type ServiceName, type Span } from '@logline/contracts';
 
 /**
@@ -14,7 +14,7 @@ export function verdictSpan(
   by: { readonly service: ServiceName; readonly signer: LocalSigner },
 ): { readonly span: Span; readonly bytes: Uint8Array } {
   const causeMs = parseInstant(cause.ts) ?? 0;
-  const span: Span = signObjectSync(
+  const { signed, bytes } = signCanonical(
     'span',
     {
       schema_version: '1.1.0' as const,
@@ -28,5 +28,5 @@ export function verdictSpan(
     },
     by.signer,
   );
-  return { span, bytes: canonicalBytes(span) };
+  return { span: signed, bytes };
 }

@@ -39,7 +39,7 @@ export function verifyFact(
     );
   }
   if (timeMs < knowledge.timeMs) throw new TdlnError('FACT_REFUSED', `fact ${index} runs back in time`);
-  const form = checkForm(span, canonicalBytes(span).length, knowledge.tenant, null);
+  const form = checkForm(span, canonicalBytes(span), knowledge.tenant, null);
   if (form.statement === null) throw refused(index, form.faults);
   if (form.statement.intent === 'registry.tenant.created' && options.root !== undefined) {
     const { kid, pub } = form.statement.payload.root;
