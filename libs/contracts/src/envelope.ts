@@ -192,8 +192,16 @@ export function parseAckReply(bytes: Uint8Array): AckReply {
   return reply;
 }
 
-export function formatAckReply(reply: AckReply): Uint8Array {
-  return utf8(JSON.stringify(reply));
+export function formatAckReply({ trace, acks }: AckReply): Uint8Array {
+  return joinAckReply(
+    trace,
+    acks.map((ack) => JSON.stringify(ack)),
+  );
+}
+
+/** The same of acks with their positions that are JSON already, by whoever had to know how long they are. */
+export function joinAckReply(trace: string, acks: readonly string[]): Uint8Array {
+  return utf8(`{"v":1,"trace":${JSON.stringify(trace)},"acks":[${acks.join(',')}]}`);
 }
 
 function splitHeader(bytes: Uint8Array): { header: unknown; rest: Uint8Array } {

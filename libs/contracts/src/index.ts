@@ -5,6 +5,7 @@ export {
   AcceptEnvelope,
   AckReply,
   formatAckReply,
+  joinAckReply,
   formatEnvelope,
   joinEnvelope,
   JudgedSpan,

@@ -1,4 +1,4 @@
-import { formatAckReply, MAX_ENVELOPE_BYTES, type AckReply } from '@logline/contracts';
+import { joinAckReply, MAX_ENVELOPE_BYTES, type AckReply } from '@logline/contracts';
 import type { NatsConnection } from '@nats-io/nats-core';
 
 export type PositionedAck = AckReply['acks'][number];
@@ -10,14 +10,15 @@ export function answer(
   trace: string,
   acks: readonly PositionedAck[],
 ): void {
-  for (const group of groupBySize(acks)) nc.publish(reply, formatAckReply({ v: 1, trace, acks: [...group] }));
+  const texts = acks.map((ack) => JSON.stringify(ack));
+  for (const group of groupBySize(texts)) nc.publish(reply, joinAckReply(trace, group));
 }
 
-function groupBySize(acks: readonly PositionedAck[]): readonly (readonly PositionedAck[])[] {
-  const groups: PositionedAck[][] = [];
+function groupBySize(acks: readonly string[]): readonly (readonly string[])[] {
+  const groups: string[][] = [];
   let bytes = 0;
   for (const ack of acks) {
-    const size = Buffer.byteLength(JSON.stringify(ack)) + 1;
+    const size = Buffer.byteLength(ack) + 1;
     const current = groups.at(-1);
     if (current === undefined || bytes + size > MAX_ENVELOPE_BYTES) {
       groups.push([ack]);

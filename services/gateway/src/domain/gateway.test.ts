@@ -38,11 +38,42 @@ describe('a cursor', () => {
 
 describe('a body', () => {
   const bytes = (text: string) => new TextEncoder().encode(text);
+  const copy = (view: Uint8Array) => new Uint8Array(view);
   it('is one span, an array, or lines', () => {
     const one = canonicalBytes({ a: 1 });
     expect(splitBody(bytes('{"a":1}'), 'json')).toEqual([one]);
     expect(splitBody(bytes('[{"a":1},{"a":1}]'), 'json')).toEqual([one, one]);
     expect(splitBody(bytes('{"a":1}\n{"a":1}\n'), 'ndjson')).toEqual([one, one]);
+  });
+  it('is split into canonical spans, whatever it looked like', () => {
+    const value = fc.jsonValue().filter((one) => {
+      try {
+        canonicalBytes(one);
+        return true;
+      } catch {
+        return false;
+      }
+    });
+    fc.assert(
+      fc.property(fc.array(value, { minLength: 1, maxLength: 4 }), fc.constantFrom(0, 2), (spans, indent) => {
+        const wanted = spans.map((span) => canonicalBytes(span));
+        expect(splitBody(bytes(JSON.stringify(spans, null, indent)), 'json').map(copy)).toEqual(wanted);
+        expect(splitBody(canonicalBytes(spans), 'json').map(copy)).toEqual(wanted);
+        expect(
+          splitBody(bytes(spans.map((span) => JSON.stringify(span)).join('\n')), 'ndjson').map(copy),
+        ).toEqual(wanted);
+        const [one] = spans;
+        if (!Array.isArray(one))
+          expect(splitBody(canonicalBytes(one), 'json').map(copy)).toEqual([wanted[0]]);
+      }),
+    );
+  });
+  it('holds spans of 64 levels and none deeper', () => {
+    const nested = (depth: number) => `${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`;
+    for (const wrap of [(text: string) => text, (text: string) => ` [${text}]`]) {
+      expect(splitBody(bytes(wrap(nested(64))), 'json')).toHaveLength(1);
+      expect(() => splitBody(bytes(wrap(nested(65))), 'json')).toThrowError(coded('400_BAD_REQUEST'));
+    }
   });
   it.each([
     ['', 'json'],

@@ -1,4 +1,4 @@
-import { canonicalBytes, CanonError, MAX_DEPTH, parseStrict, type JsonValue } from '@logline/canon-sign';
+import { canonicalBytes, CanonError, elementBytes, MAX_DEPTH, parseMarked } from '@logline/canon-sign';
 import { MAX_REQUEST_SPANS } from '@logline/contracts';
 import { GatewayError } from '../errors.ts';
 
@@ -15,36 +15,52 @@ export type BodyForm = 'json' | 'ndjson';
  * @see protocol §2, §8
  */
 export function splitBody(body: Uint8Array, form: BodyForm): readonly Uint8Array[] {
-  const document = form === 'ndjson' ? parseLines(body) : parseDocument(body);
-  const isArrayed = isArray(document);
-  const values = isArrayed ? document : [document];
-  if (values.length === 0)
-    throw new GatewayError('400_BAD_REQUEST', 'no span in the body: send at least one');
-  if (values.length > MAX_REQUEST_SPANS) {
+  const spans = form === 'ndjson' ? splitLines(body) : splitDocument(body);
+  if (spans.length === 0) throw new GatewayError('400_BAD_REQUEST', 'no span in the body: send at least one');
+  if (spans.length > MAX_REQUEST_SPANS) {
     throw new GatewayError(
       '413_TOO_LARGE',
-      `${values.length} spans in one request: send at most ${MAX_REQUEST_SPANS}`,
+      `${spans.length} spans in one request: send at most ${MAX_REQUEST_SPANS}`,
     );
   }
-  return values.map((value, i) => attempt(isArrayed ? `/${i}` : '', () => canonicalBytes(value)));
+  return spans.map(({ at, read }) => attempt(at, read));
 }
 
-function parseDocument(body: Uint8Array): JsonValue {
-  // an array of spans is one level deeper than its spans, whose own depth canonicalBytes looks at
-  return attempt('', () => parseStrict(body, { maxDepth: MAX_DEPTH + 1 }));
+/** A span that is JSON; what is canonical already goes on as it came. */
+type Part = { readonly at: string; readonly read: () => Uint8Array };
+
+function splitDocument(body: Uint8Array): readonly Part[] {
+  // an array of spans is one level deeper than its spans
+  const maxDepth = beginsArray(body) ? MAX_DEPTH + 1 : MAX_DEPTH;
+  const { value, isCanonical } = attempt('', () => parseMarked(body, { maxDepth }));
+  const slices = isCanonical ? elementBytes(body) : undefined;
+  if (isArray(value)) return value.map((one, i) => partOf(one, `/${i}`, slices?.[i]));
+  return [partOf(value, '', isCanonical ? body : undefined)];
 }
 
-function parseLines(body: Uint8Array): readonly JsonValue[] {
-  const values: JsonValue[] = [];
+function splitLines(body: Uint8Array): readonly Part[] {
+  const parts: Part[] = [];
   for (let start = 0; start < body.length;) {
     const feed = body.indexOf(LINE_FEED, start);
-    const end = feed < 0 ? body.length : feed;
-    if (values.length > MAX_REQUEST_SPANS) break;
-    values.push(attempt(`/${values.length}`, () => parseStrict(body.subarray(start, end))));
-    start = end + 1;
+    const line = body.subarray(start, feed < 0 ? body.length : feed);
+    if (parts.length > MAX_REQUEST_SPANS) break;
+    const at = `/${parts.length}`;
+    const { value, isCanonical } = attempt(at, () => parseMarked(line));
+    parts.push(partOf(value, at, isCanonical ? line : undefined));
+    start += line.length + 1;
   }
-  return values;
+  return parts;
 }
+
+function partOf(value: unknown, at: string, bytes: Uint8Array | undefined): Part {
+  return { at, read: () => bytes ?? canonicalBytes(value) };
+}
+
+function beginsArray(body: Uint8Array): boolean {
+  return body[body.findIndex((byte) => !SPACE.has(byte))] === OPEN_ARRAY;
+}
+const SPACE: ReadonlySet<number> = new Set([0x20, 0x09, LINE_FEED, 0x0d]);
+const OPEN_ARRAY = 0x5b;
 
 function attempt<T>(prefix: string, read: () => T): T {
   try {
@@ -60,6 +76,6 @@ function attempt<T>(prefix: string, read: () => T): T {
   }
 }
 
-function isArray(value: JsonValue): value is readonly JsonValue[] {
+function isArray(value: unknown): value is readonly unknown[] {
   return Array.isArray(value);
 }
