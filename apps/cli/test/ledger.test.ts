@@ -31,6 +31,19 @@ describe('logline ledger', () => {
       args: ['fsck', '--thorough', '--tenant', 'acme'],
       marker: 'mine',
     });
+    const all = ['--facts', '--views', 'views.url', '--earlier-key', 'aa', 'bb'];
+    expect(await person.must(['ledger', 'fsck', ...all], by('{}', 0))).toMatchObject({
+      args: [
+        'fsck',
+        '--facts',
+        '--views',
+        join(person.dir, 'views.url'),
+        '--earlier-key',
+        'aa',
+        '--earlier-key',
+        'bb',
+      ],
+    });
     expect(await person.must(['ledger', 'export', 'out'], by('{}', 0))).toMatchObject({
       args: ['export', join(person.dir, 'out')],
     });

@@ -10,14 +10,26 @@ const WHERE =
   'Runs beside the database: by what npm start has written, or by the command in LOGLINE_LEDGER_COMMAND. Exit code 3 when something is wrong.';
 
 export function register(group: Command, makeContext: ContextMaker): void {
-  addCommand<{ readonly thorough?: boolean }>(group, makeContext, {
+  addCommand<FsckOptions>(group, makeContext, {
     name: 'fsck',
     summary:
       'rebuild all that the ledger stores from its entries, and name the first wrong index of each log',
     about: `It reads one moment of the database, so the ledger goes on. ${WHERE}`,
-    examples: ['logline ledger fsck', 'logline ledger fsck --tenant voulezvous --thorough --json'],
-    options: [new Option('--thorough', 'verify every signature, one by one')],
-    run: (context, { thorough }) => runChore(context, 'fsck', thorough ? ['--thorough'] : []),
+    examples: [
+      'logline ledger fsck',
+      'logline ledger fsck --tenant voulezvous --thorough --json',
+      'logline ledger fsck --facts --views .logline/dev/secrets/postgres-views.url',
+    ],
+    options: [
+      new Option('--thorough', 'verify every signature, one by one'),
+      new Option('--facts', 'hold the stream of facts against the logs too'),
+      new Option(
+        '--views <file>',
+        "hold the projector's rows against the logs too: a file with the URL of its database",
+      ),
+      new Option('--earlier-key <hex...>', 'public keys of before a rotation, which --thorough needs'),
+    ],
+    run: (context, options) => runChore(context, 'fsck', fsckArguments(context, options)),
   });
 
   addCommand<object>(group, makeContext, {
@@ -61,6 +73,25 @@ export function register(group: Command, makeContext: ContextMaker): void {
     run: (context, _, [tenant, partition]) =>
       runChore(context, 'move', [needArg(tenant, '<tenant>'), needArg(partition, '<partition>')]),
   });
+}
+
+type FsckOptions = {
+  readonly thorough?: boolean;
+  readonly facts?: boolean;
+  readonly views?: string;
+  readonly earlierKey?: readonly string[];
+};
+
+function fsckArguments(
+  { io }: Context,
+  { thorough, facts, views, earlierKey = [] }: FsckOptions,
+): readonly string[] {
+  return [
+    ...(thorough === true ? ['--thorough'] : []),
+    ...(facts === true ? ['--facts'] : []),
+    ...(views === undefined ? [] : ['--views', resolve(io.cwd, views)]),
+    ...earlierKey.flatMap((key) => ['--earlier-key', key]),
+  ];
 }
 
 /** It may run in another folder. */
