@@ -11,7 +11,9 @@ import (
 )
 
 const usage = `tlogcheck log -vkey <key> [-header "<name>: <value>"]... [-old <file>]... [-proofs <folder>] <url or folder>
-tlogcheck vectors <folder>`
+tlogcheck vectors <folder>
+tlogcheck cosigned -vkey <key> [-witness <key>]... <file>
+tlogcheck cosign -vkey <key> -skey <key> <file>`
 
 // list is a flag that may be given again.
 type list []string
@@ -38,9 +40,11 @@ func run(args []string) (any, error) {
 		return nil, fmt.Errorf("usage:\n%s", usage)
 	}
 	flags := flag.NewFlagSet(args[0], flag.ContinueOnError)
-	var headers, old list
+	var headers, old, witnesses list
 	vkey := flags.String("vkey", "", "the log's key; its name is the log's origin")
 	proofs := flags.String("proofs", "", "a folder of .tlog-proof files, of entries of this log")
+	skey := flags.String("skey", "", "a witness's private key")
+	flags.Var(&witnesses, "witness", "the key of a witness that must have cosigned")
 	flags.Var(&headers, "header", "a header of every request")
 	flags.Var(&old, "old", "a checkpoint that the log gave before")
 	if err := flags.Parse(args[1:]); err != nil {
@@ -58,6 +62,10 @@ func run(args []string) (any, error) {
 		return checkLog(source, *vkey, old, *proofs)
 	case "vectors":
 		return checkVectors(flags.Arg(0))
+	case "cosigned":
+		return checkCosigned(flags.Arg(0), *vkey, witnesses)
+	case "cosign":
+		return cosign(flags.Arg(0), *vkey, *skey)
 	}
 	return nil, fmt.Errorf("usage:\n%s", usage)
 }
