@@ -11,7 +11,7 @@ import {
 } from '@logline/canon-sign';
 import type { Manifest } from '@logline/contracts';
 import { LogLineSDK } from '@logline/sdk';
-import { formatVkey, parseVkey, type Vkey } from '@logline/tlog';
+import { formatVkey, parseVkey, verifyCheckpoint, type Vkey } from '@logline/tlog';
 
 /** A tenant of the bench's own: no runner follows it, so only the services of the installation work for it. */
 export type BenchTenant = {
@@ -58,6 +58,29 @@ export async function bearBenchTenant(home: string, name: string): Promise<Bench
     manifest: signedManifest(name, signer),
   };
 }
+
+/** Entries of its log as the newest checkpoint served says, once that stands still, and how long until then it still grew. */
+export async function settle({
+  baseUrl,
+  name,
+  apiKey,
+  logKey,
+}: BenchTenant): Promise<{ size: number; afterMs: number }> {
+  const headers = { Authorization: `ApiKey ${apiKey}`, 'X-Tenant-Id': name };
+  const startMs = performance.now();
+  let [size, afterMs] = [-1, 0];
+  while (performance.now() - startMs - afterMs < STANDS_STILL_MS) {
+    const answer = await fetch(new URL(`/v1/log/${name}/checkpoint`, baseUrl), { headers });
+    if (!answer.ok) throw new Error(`no checkpoint: ${answer.status}`);
+    const served = Number(
+      verifyCheckpoint(await answer.text(), { origin: logKey.name, vkeys: [logKey] }).size,
+    );
+    if (served !== size) [size, afterMs] = [served, performance.now() - startMs];
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  return { size, afterMs };
+}
+const STANDS_STILL_MS = 1_000;
 
 function signedManifest(tenant: string, signer: LocalSigner): Manifest {
   const unsigned = {
