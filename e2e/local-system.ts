@@ -40,11 +40,13 @@ export class LocalSystem {
     this.home = home;
   }
 
-  static async start(): Promise<LocalSystem> {
+  /** @param prepare - what somebody would do in the folder before `npm start` */
+  static async start(prepare?: (home: string) => Promise<void>): Promise<LocalSystem> {
     if (!existsSync(LOCAL)) throw new Error('not compiled: run npm run build, or npm test, which does');
     const home = await mkdtemp(join(tmpdir(), 'logline-e2e-'));
     // as root, PostgreSQL runs as another user and must be able to pass through
     await chmod(home, 0o755);
+    await prepare?.(home);
     const system = new LocalSystem(home);
     await system.local(['start', '--detach', '--no-job']);
     return system;
