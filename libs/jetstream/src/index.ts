@@ -27,6 +27,7 @@ export {
   removeRunner,
   type MigrateOptions,
 } from './migrate-streams.ts';
+export { WRITERS_PACE, type PaceOptions } from './pace.ts';
 export { PARKED_HEADERS } from './park.ts';
 export { MAX_MESSAGE_BYTES, Publisher, type PublishOptions, type Stored } from './publisher.ts';
 export { nextFactOf, type StoredFactMessage } from './next-fact.ts';

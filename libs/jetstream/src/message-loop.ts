@@ -4,17 +4,18 @@ import { classifyBy, type Classify } from './classify.ts';
 import { JetStreamContext } from './context.ts';
 import { JetStreamError } from './errors.ts';
 import { noLog, type Log } from './log.ts';
+import { Pace, type PaceOptions } from './pace.ts';
 import { park } from './park.ts';
 import { Publisher } from './publisher.ts';
 import { Puller } from './puller.ts';
 
 /**
- * How messages reach the handler. `ordered`: one at a time, nothing overtakes. `batch`: as many as are there, up to `limit`, together; else like
- * ordered. `concurrent`: handlers are started in stream order and not waited for, up to `limit` at once.
+ * How messages reach the handler. `ordered`: one at a time, nothing overtakes. `batch`: as many as are there, up to `limit`, together, and under load not
+ * more often than `pace` says; else like ordered. `concurrent`: handlers are started in stream order and not waited for, up to `limit` at once.
  */
 export type HandlerMode =
   | { readonly mode: 'ordered' }
-  | { readonly mode: 'batch'; readonly limit: number }
+  | { readonly mode: 'batch'; readonly limit: number; readonly pace?: PaceOptions }
   | { readonly mode: 'concurrent'; readonly limit: number };
 
 export type MessageLoopOptions = {
@@ -74,6 +75,7 @@ export class MessageLoop {
   readonly #log: Log;
   readonly #publisher: Publisher;
   readonly #limit: number;
+  readonly #pace: Pace | undefined;
   #puller: Puller | undefined;
   #heartbeat: NodeJS.Timeout | undefined;
   /** Everything delivered and not settled: waiting or being handled. */
@@ -95,6 +97,8 @@ export class MessageLoop {
     this.#classify = options.classify ?? classifyBy();
     this.#log = options.log ?? noLog;
     this.#publisher = new Publisher(options.nc);
+    const { how } = options;
+    this.#pace = how.mode === 'batch' && how.pace !== undefined ? new Pace(how.pace) : undefined;
     this.#limit =
       options.how.mode === 'concurrent'
         ? options.how.limit
@@ -262,6 +266,8 @@ export class MessageLoop {
       // what arrives in the same tick belongs to the first batch
       if (how.mode === 'batch') await Promise.resolve();
       for (;;) {
+        if (this.#queue.length === 0) return;
+        await this.#untilTurn();
         const [first, ...others] = this.#queue.splice(0, how.mode === 'batch' ? how.limit : 1);
         if (first === undefined) return;
         await this.#runOrdered([first, ...others]);
@@ -270,6 +276,14 @@ export class MessageLoop {
     } finally {
       this.#isHandling = false;
     }
+  }
+
+  async #untilTurn(): Promise<void> {
+    const { how } = this.#options;
+    // a full batch gains nothing by waiting
+    if (how.mode !== 'batch' || this.#queue.length >= how.limit) return;
+    const waitMs = this.#pace?.begin(performance.now()) ?? 0;
+    if (waitMs > 0) await this.#pause(waitMs);
   }
 
   /** Retries in place until it is decided, so that nothing overtakes. */

@@ -263,6 +263,35 @@ describe('a batch handler', () => {
     await untilEmpty(STREAMS.submit, CONSUMERS.gateSubmit);
   });
 
+  it('with a pace begins at once, and then takes what has come in the meantime', async () => {
+    const batches: number[][] = [];
+    pull({
+      how: { mode: 'batch', limit: 40, pace: { perSecond: 2, burst: 1 } },
+      handle: async (messages) => void batches.push(messages.map(numberOf)),
+    });
+    await publish(0, 1);
+    await eventually(() => expect(batches).toEqual([[0]]));
+    // one by one, each stored before the next is sent: without the pace each would be a batch of its own
+    for (let n = 1; n < 20; n++) await publish(n, n + 1);
+    await eventually(() => expect(batches.flat()).toEqual(upTo(20)));
+    expect(batches.length).toBeLessThan(6);
+  });
+
+  it('with a pace does not wait when a batch is full, nor when it is stopped', async () => {
+    await publish(0, 100);
+    const handled: number[] = [];
+    const loop = pull({
+      how: { mode: 'batch', limit: 40, pace: { perSecond: 0.001, burst: 1 } },
+      handle: async (messages) => void handled.push(...messages.map(numberOf)),
+    });
+    await eventually(() => expect(handled.length).toBeGreaterThanOrEqual(80));
+    await loop.stop();
+    const untilThen = handled.length;
+    expect(handled).toEqual(upTo(untilThen));
+    pull({ how: { mode: 'ordered' }, handle: async ([message]) => void handled.push(numberOf(message)) });
+    await eventually(() => expect([...handled].sort((a, b) => a - b)).toEqual(upTo(100)));
+  });
+
   it('finds the one message that cannot be handled, and lets the others through in order', async () => {
     await publish(0, 20);
     const applied: number[] = [];

@@ -1,6 +1,6 @@
 import { Controller } from '@nestjs/common';
 import { CONSUMERS, FIRST_PARTITION, STREAMS, type FactPlace } from '@logline/contracts';
-import type { JetStreamContext, Rejection } from '@logline/jetstream';
+import { WRITERS_PACE, type JetStreamContext, type Rejection } from '@logline/jetstream';
 import { Consume } from '@logline/jetstream/nest';
 import { FactReaderMetrics } from '@logline/service';
 import { FollowService } from './follow.service.ts';
@@ -20,6 +20,7 @@ export class FollowController {
   @Consume(STREAMS.facts, CONSUMERS.orchestrator(FIRST_PARTITION), {
     mode: 'batch',
     limit: BATCH,
+    pace: WRITERS_PACE,
     paused: true,
   })
   async onFacts(messages: readonly JetStreamContext[]): Promise<readonly Rejection[]> {

@@ -1,6 +1,6 @@
 import { Controller } from '@nestjs/common';
 import { CONSUMERS, STREAMS } from '@logline/contracts';
-import type { JetStreamContext, Rejection } from '@logline/jetstream';
+import { WRITERS_PACE, type JetStreamContext, type Rejection } from '@logline/jetstream';
 import { Consume } from '@logline/jetstream/nest';
 import { FactReaderMetrics } from '@logline/service';
 import { parseFact, type Fact } from '../domain/fact.ts';
@@ -18,7 +18,12 @@ export class ProjectController {
   ) {}
 
   /** Those it returns can never be projected as they are; they are parked, and the others are done. */
-  @Consume(STREAMS.facts, CONSUMERS.projector, { mode: 'batch', limit: BATCH, paused: true })
+  @Consume(STREAMS.facts, CONSUMERS.projector, {
+    mode: 'batch',
+    limit: BATCH,
+    pace: WRITERS_PACE,
+    paused: true,
+  })
   async onFacts(messages: readonly JetStreamContext[]): Promise<readonly Rejection[]> {
     const last = messages.at(-1);
     this.metrics.took(messages.length, last?.pending ?? 0);
