@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import {
   blake3Hash,
-  canonicalBytes,
   requestText,
   SIGNATURE_ALG,
+  signCanonical,
   signObjectSync,
   spanIdFromRandom,
 } from '@logline/canon-sign';
@@ -13,40 +13,67 @@ import type { BenchTenant } from './tenant.ts';
 /** What goes on the wire, head and body, and the spans that are in it. */
 export type PreparedRequest = { readonly bytes: Buffer; readonly spans: readonly Uint8Array[] };
 
-/** A release is applied to one container after the other, and again from the first when all have it. */
+/**
+ * What a span says. `plain`: that a log is to stay private, the least that a client can have logged: one entry, one receipt, one fact. `apply`: a release is applied to
+ * one container after the other, and again from the first when all have it; with each span commits the gate's signed verdict: two of everything.
+ */
+export type SpanKind = 'plain' | 'apply';
 const CONTAINERS = 5_000;
 
+export type Load = {
+  readonly kind: SpanKind;
+  readonly requests: number;
+  readonly spansPerRequest: number;
+};
+
 /**
- * Requests that apply a release, each with all seven headers of a signed request (protocol §7), each span signed. With each span commits the gate's signed
- * verdict: two entries a span. To be sent within two minutes, as signed requests must be.
+ * Requests with all seven headers of a signed request (protocol §7), each span signed. To be sent within two minutes, as signed requests must be.
  */
 export function prepareRequests(
   tenant: BenchTenant,
-  count: number,
-  spansPerRequest: number,
+  { kind, requests: count, spansPerRequest }: Load,
 ): PreparedRequest[] {
-  let container = 0;
+  let nth = 0;
   const requests: PreparedRequest[] = [];
   for (let i = 0; i < count; i += 1) {
-    const spans = Array.from({ length: spansPerRequest }, () => applySpan(tenant, container++ % CONTAINERS));
+    const spans = Array.from({ length: spansPerRequest }, () =>
+      toSpan(tenant, contentOf(tenant, kind, nth++)),
+    );
     requests.push({ bytes: toRequest(tenant, spans), spans });
   }
   return requests;
 }
 
-function applySpan({ name, signer, manifest }: BenchTenant, container: number): Uint8Array {
+type Content = {
+  readonly intent: string;
+  readonly subject: string;
+  readonly payload: Readonly<Record<string, unknown>>;
+};
+
+function contentOf({ name, manifest }: BenchTenant, kind: SpanKind, nth: number): Content {
+  switch (kind) {
+    case 'plain':
+      return { intent: 'registry.log.publish', subject: `urn:tenant:${name}`, payload: { public: false } };
+    case 'apply':
+      return {
+        intent: 'minicontainer.apply',
+        subject: `urn:minicontainer:${name}/bench-${nth % CONTAINERS}`,
+        payload: { manifest },
+      };
+  }
+}
+
+function toSpan({ signer }: BenchTenant, content: Content): Uint8Array {
   const nowMs = Date.now();
   const span = {
     schema_version: '1.1.0',
     entity_type: 'contract',
     this: spanIdFromRandom(nowMs, crypto.getRandomValues(new Uint8Array(10))),
     did: { actor: signer.kid, action: 'append' },
-    intent: 'minicontainer.apply',
-    subject: `urn:minicontainer:${name}/bench-${container}`,
-    payload: { manifest },
     ts: new Date(nowMs).toISOString(),
+    ...content,
   };
-  return canonicalBytes(signObjectSync('span', span, signer));
+  return signCanonical('span', span, signer).bytes;
 }
 
 function toRequest({ baseUrl, name, apiKey, signer }: BenchTenant, spans: readonly Uint8Array[]): Buffer {
