@@ -48,6 +48,7 @@ export {
   pinLogKey,
   verifyReceiptInTime,
   verifyRotation,
+  type Evidence,
   type LogKey,
   type LogKeys,
 } from './log-keys.ts';
@@ -84,6 +85,17 @@ export {
   type TreeHead,
   type VerifiedReceipt,
 } from './receipt.ts';
+export {
+  beginSuccession,
+  followRotations,
+  formatSuccession,
+  parseRotations,
+  parseSuccession,
+  unknownKeyIds,
+  type LoggedRotation,
+  type StoredSuccession,
+  type Succession,
+} from './succession.ts';
 export {
   formatBundle,
   formatTilePath,
