@@ -87,6 +87,7 @@ describe('every command', () => {
       'log get',
       'log prove',
       'log checkpoint',
+      'log keys',
       'log export',
       'log fsck',
       'log publish',

@@ -2,7 +2,6 @@ import { formatBase64, parseBase64 } from '@logline/canon-sign';
 import {
   consistencyNodes,
   formatTilePath,
-  type LogIdentity,
   type LogReader,
   proveConsistency,
   tileReader,
@@ -12,8 +11,10 @@ import {
   verifyCheckpoint,
   verifyConsistency,
 } from '@logline/tlog';
+import type { LogKeyFollower } from '@logline/sdk';
 import type { Context } from '../context.ts';
 import { CliError } from '../errors.ts';
+import { identityOf } from '../receipts/log-key.ts';
 import { type HttpLog, pause } from './http-log.ts';
 import type { OpenLog } from './open-log.ts';
 
@@ -32,18 +33,18 @@ const LAG_MS = 5000;
 const ASK_AGAIN_MS = 250;
 
 /**
- * The newest checkpoint, signed by the key that is meant and grown from the one pinned before; it is the pinned one from now on.
+ * The newest checkpoint, signed by the key that is meant, or by one that its rotations lead to, and grown from the one pinned before; it is the pinned one from now on.
  *
  * @throws CliError `NOT_VERIFIED` with what to keep as evidence; `NOT_FOUND` when there is no such log to read
  */
-export async function takeHead(context: Context, { http, log, keyText }: OpenLog): Promise<PinnedHead> {
+export async function takeHead(context: Context, { http, keys, keyText }: OpenLog): Promise<PinnedHead> {
   const state = await context.state();
   const pinned = await pinnedHead(context, keyText);
   const until = Date.now() + LAG_MS;
-  let head = await fetchHead(http, log);
+  let head = await fetchHead(http, keys);
   while (pinned !== null && head.size < pinned.size && Date.now() < until) {
     await pause(ASK_AGAIN_MS, context.deadline);
-    head = await fetchHead(http, log);
+    head = await fetchHead(http, keys);
   }
   if (pinned !== null && head.size < pinned.size)
     throw new CliError(
@@ -78,7 +79,7 @@ export async function pin(
 }
 
 /** The newest signed checkpoint, or that of a size our own gateway is asked for. @throws CliError */
-export async function fetchHead(http: HttpLog, log: LogIdentity, size?: bigint): Promise<SignedHead> {
+export async function fetchHead(http: HttpLog, keys: LogKeyFollower, size?: bigint): Promise<SignedHead> {
   const path = size === undefined ? 'checkpoint' : `checkpoint?size=${size}`;
   const note = await http.text(path);
   if (note === null) {
@@ -90,7 +91,7 @@ export async function fetchHead(http: HttpLog, log: LogIdentity, size?: bigint):
         : 'a private log needs its token: set LOGLINE_API_KEY, or logline login',
     });
   }
-  const head = readHead(note, log, `${http.prefix}/checkpoint`);
+  const head = await readHead(note, keys, `${http.prefix}/checkpoint`);
   if (size !== undefined && head.size !== size)
     throw new CliError(
       'NOT_VERIFIED',
@@ -99,10 +100,10 @@ export async function fetchHead(http: HttpLog, log: LogIdentity, size?: bigint):
   return head;
 }
 
-/** @throws CliError `NOT_VERIFIED` */
-export function readHead(note: string, log: LogIdentity, where: string): SignedHead {
+/** A signed checkpoint from wherever, by any key of the log's. @throws CliError `NOT_VERIFIED`; RotationInvalidError */
+export async function readHead(note: string, keys: LogKeyFollower, where: string): Promise<SignedHead> {
   try {
-    return { ...verifyCheckpoint(note, log), note };
+    return { ...(await keys.verify(note, (known) => verifyCheckpoint(note, identityOf(known)))), note };
   } catch (cause) {
     if (!(cause instanceof TlogError)) throw cause;
     throw new CliError(
@@ -110,7 +111,7 @@ export function readHead(note: string, log: LogIdentity, where: string): SignedH
       `the checkpoint at ${where} does not hold: ${cause.message} (${cause.code})`,
       {
         cause,
-        fix: `compare the key of ${log.origin} with that of its operator, by another way than this server`,
+        fix: `compare the key of ${keys.keys[0].vkey.name} with that of its operator, by another way than this server`,
       },
     );
   }
