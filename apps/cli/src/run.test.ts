@@ -99,6 +99,7 @@ describe('every command', () => {
       'ledger import',
       'ledger republish',
       'ledger move',
+      'ledger log-keys',
       'witness init',
       'witness run',
       'witness show',

@@ -1,5 +1,6 @@
-import { formatHex, signerFromSeed, signObjectSync } from '@logline/canon-sign';
-import { parseVkey } from '@logline/tlog';
+import { formatHex, parseHex, signerFromSeed, signObjectSync, verifyObject } from '@logline/canon-sign';
+import { checkerOf, LogRotated } from '@logline/contracts';
+import { beginSuccession, followRotations, parseVkey } from '@logline/tlog';
 import { deriveHpkeKeyPair } from '@logline/wallet';
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -331,5 +332,109 @@ describe('somebody else who answers in the place of the log', () => {
       code: 3,
       json: { code: 'ROTATION_INVALID' },
     });
+  });
+});
+
+describe('logline tenant rotate-log-key', () => {
+  const next = signerFromSeed('log-2', SECOND);
+  const FROM = '2099-01-01T00:00:00Z';
+  let file: string;
+  beforeEach(async () => {
+    file = await operatorFile();
+    await writeFile(person.path('log-2.json'), JSON.stringify({ kid: 'log-2', seed: formatHex(SECOND) }), {
+      mode: 0o600,
+    });
+  });
+  const rotate = (...more: readonly string[]) =>
+    person.run([
+      'tenant',
+      'rotate-log-key',
+      TENANT,
+      '--json',
+      '--operator-key-file',
+      file,
+      '--new-key-file',
+      'log-2.json',
+      '--from',
+      FROM,
+      ...more,
+    ]);
+
+  it('sends what the operator signs and the new key agrees to, and what clients follow', async () => {
+    const answer = await rotate();
+    expect(answer).toMatchObject({
+      code: 0,
+      json: {
+        status: 'ok',
+        tenant: TENANT,
+        log: log.origin,
+        previous: log.logKey,
+        from: '2099-01-01T00:00:00.000Z',
+      },
+    });
+    const { span, bytes, receipt } = log.entries.at(-1) ?? {};
+    if (span === undefined || bytes === undefined || receipt === undefined) throw new Error('nothing came');
+    expect(span).toMatchObject({
+      intent: 'registry.log.rotated',
+      subject: `urn:tenant:${TENANT}`,
+      signature: { kid: 'operator' },
+    });
+    verifyObject('span', span, signerFromSeed('operator', parseHex('11'.repeat(32), 32)).publicKey);
+    expect(checkerOf(LogRotated).faults(span.payload)).toEqual([]);
+    const { keys } = followRotations(beginSuccession(parseVkey(log.logKey)), [{ receipt, spanBytes: bytes }]);
+    expect(keys.map(({ vkey, fromMs }) => [formatHex(vkey.publicKey), fromMs])).toEqual([
+      [formatHex(log.logPub), 0],
+      [formatHex(next.publicKey), Date.parse(FROM)],
+    ]);
+    expect(answer.json.log_key).toBe((await person.must(['log', 'keys'])).keys[1].log_key);
+    expect(log.requests.find(({ path }) => path === '/v1/spans')?.headers.authorization).toBeDefined();
+  });
+
+  it('says what the ledger refuses, and nothing is followed', async () => {
+    log.judge = () => ({
+      status: 'invalid',
+      trace_id: 'f'.repeat(32),
+      code: '422_SCHEMA_INVALID',
+      http_status: 422,
+      errors: ['no'],
+      suggested_reply: 'give the ledger the new key first',
+      details: [
+        {
+          code: '422_SCHEMA_INVALID',
+          pointer: '/payload/log_key',
+          message: 'holds no other keys',
+          fix: 'give the ledger the new key first',
+        },
+      ],
+    });
+    expect(await rotate()).toMatchObject({
+      code: 5,
+      json: { code: '422_SCHEMA_INVALID', fix: 'give the ledger the new key first' },
+    });
+    expect((await person.must(['log', 'keys'])).keys).toHaveLength(1);
+  });
+
+  it('sends nothing without a key, a time and an operator that it can use', async () => {
+    const before = log.requests.length;
+    await writeFile(person.path('open.json'), '{}', { mode: 0o644 });
+    await writeFile(person.path('none.json'), '{"kid":"log-2"}', { mode: 0o600 });
+    const cases: readonly (readonly [readonly string[], number, string])[] = [
+      [['--from', 'soon'], 2, 'USAGE'],
+      [['--from', '2099-13-01T00:00:00Z'], 2, 'USAGE'],
+      [['--new-key-file', 'open.json'], 4, 'UNSAFE_FILE'],
+      [['--new-key-file', 'none.json'], 5, 'INVALID_INPUT'],
+      [['--new-key-file', 'nowhere.json'], 3, 'NOT_FOUND'],
+      [['--operator-key-file', 'none.json'], 5, 'INVALID_INPUT'],
+    ];
+    for (const [more, code, name] of cases)
+      expect([more, await rotate(...more)]).toMatchObject([more, { code, json: { code: name } }]);
+    const bare = ['tenant', 'rotate-log-key'];
+    expect((await person.run([...bare, 'NOT A NAME'])).code).toBe(2);
+    expect((await person.run(bare)).code).toBe(2);
+    expect((await person.run([...bare, TENANT, '--new-key-file', 'log-2.json'])).code).toBe(2);
+    expect((await person.run([...bare, TENANT, '--new-key-file', 'log-2.json', '--from', FROM])).code).toBe(
+      4,
+    );
+    expect(log.requests).toHaveLength(before);
   });
 });
