@@ -44,6 +44,7 @@ function following(succession: Succession = pinned) {
   const log = {
     shown: [] as readonly Evidence[],
     asked: 0,
+    nowMs: 0,
     answer: undefined as Uint8Array | null | undefined,
   };
   const kept: Succession[] = [];
@@ -60,6 +61,7 @@ function following(succession: Succession = pinned) {
     },
     onFollowed: (next) => void kept.push(next),
     lagMs: 0,
+    nowMs: () => log.nowMs,
   });
   const verify = (evidence: Evidence): Promise<unknown> =>
     follower.verify(parseProof(evidence.receipt.merkle).checkpoint, (keys: LogKeys) =>
@@ -94,10 +96,18 @@ test('the rotation is heard of in the overlap already, and the old key is refuse
   await expect(verify(entry(stop, LATE, [first]))).rejects.toThrow('not signed by the key of its log');
 });
 
-test('a further signature is asked about once while the receipts hold without it', async () => {
-  const { log, verify } = following();
+test('a further signature is asked about once a minute while the receipts hold without it', async () => {
+  const { log, kept, verify } = following();
   for (let i = 0; i < 3; i += 1) await verify(entry(stop, EARLY, [first, second]));
   expect(log.asked).toBe(1);
+  // the ledger had the next key before the rotation was there
+  log.shown = [one];
+  log.nowMs += 59_999;
+  await verify(entry(stop, EARLY, [first, second]));
+  expect([log.asked, kept.length]).toEqual([1, 0]);
+  log.nowMs += 1;
+  await verify(entry(stop, EARLY, [first, second]));
+  expect([log.asked, kept.length]).toEqual([2, 1]);
 });
 
 test('many at once ask once', async () => {

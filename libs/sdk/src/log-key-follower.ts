@@ -20,9 +20,13 @@ export type LogKeyFollowerOptions = {
   readonly onFollowed?: ((succession: Succession) => void | Promise<void>) | undefined;
   /** How long the views of readers may be behind the ledger: it is asked once more after that. 1,000 when left out. */
   readonly lagMs?: number;
+  /** Milliseconds UTC; the clock when left out. */
+  readonly nowMs?: () => number;
 };
 
 const LAG_MS = 1000;
+/** The ledger signs with the next key before a rotation names it: what nothing depends on is asked about again, and not with every receipt. */
+const ASK_AGAIN_MS = 60_000;
 
 /**
  * Goes from the pinned key of a log to the one that signs now, by rotations proven in the log and by nothing else (decision 0014). Asks for
@@ -32,8 +36,8 @@ export class LogKeyFollower {
   private readonly options: LogKeyFollowerOptions;
   private current: Succession;
   private following: Promise<boolean> | undefined;
-  /** Key ids that were asked about while all held without them; and those that no rotation led to. */
-  private readonly asked = new Set<string>();
+  /** When key ids were asked about while all held without them; and those that no rotation led to. */
+  private readonly askedMs = new Map<string, number>();
   private readonly refused = new Set<string>();
 
   constructor(options: LogKeyFollowerOptions) {
@@ -61,8 +65,9 @@ export class LogKeyFollower {
     const unknown = attempt(() => unknownKeyIds(note, this.keys));
     if (unknown instanceof TlogError || unknown.length === 0) return valueOf(held);
     if (held instanceof TlogError) return await this.verifyLater(held, unknown, check);
-    if (unknown.every((id) => this.asked.has(id))) return held;
-    for (const id of unknown) this.asked.add(id);
+    const nowMs = (this.options.nowMs ?? Date.now)();
+    if (unknown.every((id) => nowMs - (this.askedMs.get(id) ?? -Infinity) < ASK_AGAIN_MS)) return held;
+    for (const id of unknown) this.askedMs.set(id, nowMs);
     const hasMore = await this.follow().catch((error: unknown) => {
       if (error instanceof RotationInvalidError) throw error;
       return false; // it holds without; the next note is the next reason to ask
