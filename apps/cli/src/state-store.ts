@@ -22,6 +22,8 @@ export type SeenLog = {
   readonly size: string;
   readonly root: string;
   readonly note: string;
+  /** Log time of a receipt with this tree or an earlier one, milliseconds UTC. */
+  readonly timeMs?: number;
 };
 
 const MAX_RECEIPTS = 1000;
@@ -74,13 +76,15 @@ export class StateStore {
 
   async seenLog(logKey: string): Promise<SeenLog | null> {
     const record = await this.#read(this.#fileOf('logs', logKey));
-    const { origin, size, root, note } = record ?? {};
+    const { origin, size, root, note, timeMs } = record ?? {};
     const isWhole =
       typeof origin === 'string' &&
       typeof size === 'string' &&
       typeof root === 'string' &&
       typeof note === 'string';
-    return isWhole && /^\d{1,19}$/.test(size) ? { origin, size, root, note } : null;
+    return isWhole && /^\d{1,19}$/.test(size)
+      ? { origin, size, root, note, ...(typeof timeMs === 'number' ? { timeMs } : {}) }
+      : null;
   }
 
   async setSeenLog(logKey: string, seen: SeenLog): Promise<void> {

@@ -163,6 +163,27 @@ describe('whoever pinned the first key', () => {
     await stale.close();
   });
 
+  it('takes no checkpoint by the old key once it has seen the new one at work, whoever has found it', async () => {
+    rotateAndWait();
+    await apply();
+    const thief = new LogServer(TENANT);
+    for (const { span } of log.entries) thief.append(span);
+    const [any] = log.entries;
+    if (any === undefined) throw new Error('there is no entry');
+    thief.append({ ...any.span, this: any.span.this.replace(/.$/, (end) => (end === '0' ? '1' : '0')) });
+    await thief.listen();
+    const answer = await person.run(['log', 'checkpoint', '--json'], {
+      env: { LOGLINE_BASE_URL: thief.url },
+    });
+    expect(answer).toMatchObject({
+      code: 3,
+      json: { code: 'NOT_VERIFIED', detail: expect.stringContaining('whose time is over') },
+    });
+    await thief.close();
+    // an old one of a smaller tree is no lie
+    await person.must(['log', 'checkpoint', '--since', '1']);
+  });
+
   it('may give the new key to login: the pin stays, since old receipts need it', async () => {
     await person.must(['login', '--log-key', log.logKey], { stdin: token });
     rotateAndWait();

@@ -45,6 +45,7 @@ export { inclusionNodes, proveInclusion, verifyInclusion, type InclusionClaim } 
 export { leafHash } from './leaf.ts';
 export {
   logKeyAt,
+  logKeysFrom,
   pinLogKey,
   verifyReceiptInTime,
   verifyRotation,

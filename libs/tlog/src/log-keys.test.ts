@@ -17,7 +17,14 @@ import {
 import { codeOf } from '../test/whole-tree.ts';
 import { signCheckpoint, verifyCheckpoint } from './checkpoint.ts';
 import { leafHash } from './leaf.ts';
-import { type Evidence, logKeyAt, type LogKeys, verifyReceiptInTime, verifyRotation } from './log-keys.ts';
+import {
+  type Evidence,
+  logKeyAt,
+  type LogKeys,
+  logKeysFrom,
+  verifyReceiptInTime,
+  verifyRotation,
+} from './log-keys.ts';
 import { formatVkey, parseNote, toVkey } from './note.ts';
 
 const rotated = verifyRotation(rotation(), pinned);
@@ -38,6 +45,17 @@ test('each log time has one key', () => {
     vkey(second),
     vkey(second),
   ]);
+});
+
+test('from each log time on there are the key of then and those after it', () => {
+  const from = (ts: string): readonly string[] =>
+    logKeysFrom(rotated, Date.parse(ts)).map((key) => formatVkey(LOG, key.vkey.publicKey));
+  expect([EARLY, FROM, LATE].map(from)).toEqual([
+    [vkey(first), vkey(second)],
+    [vkey(second)],
+    [vkey(second)],
+  ]);
+  expect(logKeysFrom(rotated, -1)).toEqual(rotated);
 });
 
 test('an old receipt holds for ever by the old key; a later one only by the new', () => {

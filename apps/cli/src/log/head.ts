@@ -3,6 +3,7 @@ import {
   consistencyNodes,
   formatTilePath,
   type LogReader,
+  logKeysFrom,
   proveConsistency,
   tileReader,
   tilesOfNodes,
@@ -10,6 +11,7 @@ import {
   type TreeHead,
   verifyCheckpoint,
   verifyConsistency,
+  verifyNote,
 } from '@logline/tlog';
 import type { LogKeyFollower } from '@logline/sdk';
 import type { Context } from '../context.ts';
@@ -20,12 +22,14 @@ import type { OpenLog } from './open-log.ts';
 
 /** A head the log's key signed, with the signed note. */
 export type SignedHead = TreeHead & { readonly note: string };
+/** What was verified before. `timeMs`: a log time, milliseconds UTC, that had come when the log had this size. */
+type SeenHead = TreeHead & { readonly timeMs?: number };
 
 /** `first`: nothing was pinned before; `grown`: from what was pinned; `same`: it is what was pinned. */
 export type PinnedHead = {
   readonly head: SignedHead;
   readonly growth: 'first' | 'grown' | 'same';
-  readonly before: TreeHead | null;
+  readonly before: SeenHead | null;
 };
 
 /** Receipts are pinned the moment they are given; what is served may be a moment behind. */
@@ -54,28 +58,52 @@ export async function takeHead(context: Context, { http, keys, keyText }: OpenLo
         fix: `a cache that is minutes old may be in between; else keep ${state.dir} as evidence and tell the operator`,
       },
     );
-  if (pinned !== null) await checkGrowth(http, pinned, head, state.dir);
-  if (pinned === null || head.size > pinned.size) await pin(context, keyText, head);
+  if (pinned !== null) {
+    checkSigner(head, keys, pinned.timeMs);
+    await checkGrowth(http, pinned, head, state.dir);
+  }
+  if (pinned === null || head.size > pinned.size) await pin(context, keyText, head, pinned?.timeMs);
   const growth = pinned === null ? 'first' : head.size === pinned.size ? 'same' : 'grown';
   return { head, growth, before: pinned };
 }
 
 /** What was verified before under this key; null when nothing was. */
-export async function pinnedHead(context: Context, keyText: string): Promise<TreeHead | null> {
+export async function pinnedHead(context: Context, keyText: string): Promise<SeenHead | null> {
   const seen = await (await context.state()).seenLog(keyText);
   return seen === null
     ? null
-    : { origin: seen.origin, size: BigInt(seen.size), root: parseBase64(seen.root) };
+    : {
+        origin: seen.origin,
+        size: BigInt(seen.size),
+        root: parseBase64(seen.root),
+        ...(seen.timeMs === undefined ? {} : { timeMs: seen.timeMs }),
+      };
 }
 
 export async function pin(
   context: Context,
   keyText: string,
   { origin, size, root, note }: SignedHead,
+  timeMs: number | undefined,
 ): Promise<void> {
-  await (
-    await context.state()
-  ).setSeenLog(keyText, { origin, size: String(size), root: formatBase64(root), note });
+  const seen = { origin, size: String(size), root: formatBase64(root), note };
+  await (await context.state()).setSeenLog(keyText, timeMs === undefined ? seen : { ...seen, timeMs });
+}
+
+/** A head no smaller than one that was seen is no older: a key whose time was over by then does not sign it, even if somebody has found it. */
+function checkSigner({ note }: SignedHead, { keys }: LogKeyFollower, timeMs: number | undefined): void {
+  if (timeMs === undefined) return;
+  const since = logKeysFrom(keys, timeMs);
+  try {
+    verifyNote(note, identityOf(since).vkeys);
+  } catch (cause) {
+    if (!(cause instanceof TlogError)) throw cause;
+    throw new CliError(
+      'NOT_VERIFIED',
+      `the checkpoint is signed by a key of ${since[0].vkey.name} whose time is over: ${cause.message} (${cause.code})`,
+      { cause, fix: 'keep it as evidence and tell the operator: somebody has the old key' },
+    );
+  }
 }
 
 /** The newest signed checkpoint, or that of a size our own gateway is asked for. @throws CliError */

@@ -55,7 +55,12 @@ export async function takeReceipt(
     receipt,
     log_key: key.text,
   });
-  return { receipt, path, verified: 'yes', growth: await checkGrowth(state, sdk, key.text, verified) };
+  return {
+    receipt,
+    path,
+    verified: 'yes',
+    growth: await checkGrowth(state, sdk, key.text, { ...verified, timeMs: Date.parse(receipt.ts) }),
+  };
 }
 
 /** The operator signs for a tenant and may not read its log; the tenant's own token may, where there is one. */
@@ -87,12 +92,14 @@ async function verify(
   }
 }
 
+type DatedHead = VerifiedReceipt & { readonly timeMs: number };
+
 /** The head kept is always one for which growth from every earlier one was shown. */
 async function checkGrowth(
   state: StateStore,
   sdk: LogLineSDK,
   logKey: string,
-  head: VerifiedReceipt,
+  head: DatedHead,
 ): Promise<TakenReceipt['growth']> {
   const seen = await state.seenLog(logKey);
   if (seen === null) {
@@ -134,6 +141,6 @@ async function fetchTiles(
   }
 }
 
-function toSeen({ origin, size, root, checkpoint }: VerifiedReceipt): SeenLog {
-  return { origin, size: String(size), root: formatBase64(root), note: checkpoint };
+function toSeen({ origin, size, root, checkpoint, timeMs }: DatedHead): SeenLog {
+  return { origin, size: String(size), root: formatBase64(root), note: checkpoint, timeMs };
 }
