@@ -21,6 +21,7 @@ const schemas = {
   'container-state.json': contracts.ContainerState,
   'inclusion-proof.json': contracts.InclusionProof,
   'consistency-proof.json': contracts.ConsistencyProof,
+  'log-rotations.json': contracts.LogRotations,
   ...Object.fromEntries(
     Object.entries(contracts.INTENTS).map(([intent, { payload }]) => [`payloads/${intent}.json`, payload]),
   ),

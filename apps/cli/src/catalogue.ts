@@ -53,7 +53,7 @@ export const CATALOGUE: readonly Entry[] = [
   { name: 'receipt', summary: 'verify receipts offline', load: () => import('./commands/receipt.ts') },
   {
     name: 'ledger',
-    summary: 'check, export, import and republish the logs (operator)',
+    summary: 'check, export, import, republish and move the logs, list their keys (operator)',
     load: () => import('./commands/ledger.ts'),
   },
   {

@@ -5,6 +5,7 @@ import { needBaseUrl, needTenant } from './config/settings.ts';
 import type { Context } from './context.ts';
 import { CliError } from './errors.ts';
 import { modeOf } from './files.ts';
+import { isWalletOpen } from './wallet/wallet-file.ts';
 
 export type Credentials = {
   readonly tenant?: string;
@@ -61,4 +62,12 @@ export async function apiKeyOf(context: Context, tenant: string): Promise<string
   throw new CliError('AUTH_NEEDED', `there is no API token for the tenant ${tenant}`, {
     fix: `logline login --tenant ${tenant}, or set LOGLINE_API_KEY`,
   });
+}
+
+/** The tenant's token where it costs no question; null where there is none: a published log needs none. */
+export async function freeTokenOf(context: Context, tenant: string): Promise<string | null> {
+  const settings = await context.settings();
+  if (settings.apiKey !== undefined && settings.apiKeyTenant === tenant) return settings.apiKey;
+  if (!isWalletOpen(settings) || (await modeOf(settings.walletPath)) === null) return null;
+  return findToken((await context.wallet()).wallet, tenant)?.token ?? null;
 }

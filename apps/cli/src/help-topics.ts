@@ -33,7 +33,7 @@ Flags win over the environment, the environment over .logline/dev/env.json (foun
 
   ~/.config/logline/profiles/<name>.json     logline login (0600)
   ~/.local/share/logline/wallet.json         the wallet, locked by its passphrase (0600)
-  ~/.local/state/logline/                    receipts, last apply, newest checkpoints
+  ~/.local/state/logline/                    receipts, last apply, newest checkpoints, proven log keys
   .logline/dev/env.json                      written by npm start; used when nothing else is configured
   .logline/dev/state/                        the state of that installation
 

@@ -180,13 +180,15 @@ function serverProblem(error: unknown): { readonly problem: Problem; readonly ex
       exitCode: EXIT.temporary,
     };
   }
-  if ('code' in error && error.code === 'RECEIPT_INVALID') {
+  if ('code' in error && (error.code === 'RECEIPT_INVALID' || error.code === 'ROTATION_INVALID')) {
+    const code = error.code === 'ROTATION_INVALID' ? 'ROTATION_INVALID' : 'NOT_VERIFIED';
     return {
       problem: {
-        type: typeOf('NOT_VERIFIED'),
+        type: typeOf(code),
         title: 'Not verified',
         detail: error.message,
-        code: 'NOT_VERIFIED',
+        code,
+        ...('fix' in error && typeof error.fix === 'string' ? { fix: error.fix } : {}),
       },
       exitCode: EXIT.negative,
     };

@@ -1,4 +1,5 @@
 import { blake3Digest, formatHex, utf8 } from '@logline/canon-sign';
+import type { StoredSuccession } from '@logline/tlog';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readIfThere, withFileLock, writePrivate } from './files.ts';
@@ -21,6 +22,8 @@ export type SeenLog = {
   readonly size: string;
   readonly root: string;
   readonly note: string;
+  /** Log time of a receipt with this tree or an earlier one, milliseconds UTC. */
+  readonly timeMs?: number;
 };
 
 const MAX_RECEIPTS = 1000;
@@ -72,18 +75,29 @@ export class StateStore {
   }
 
   async seenLog(logKey: string): Promise<SeenLog | null> {
-    const record = await this.#read(this.#logFile(logKey));
-    const { origin, size, root, note } = record ?? {};
+    const record = await this.#read(this.#fileOf('logs', logKey));
+    const { origin, size, root, note, timeMs } = record ?? {};
     const isWhole =
       typeof origin === 'string' &&
       typeof size === 'string' &&
       typeof root === 'string' &&
       typeof note === 'string';
-    return isWhole && /^\d{1,19}$/.test(size) ? { origin, size, root, note } : null;
+    return isWhole && /^\d{1,19}$/.test(size)
+      ? { origin, size, root, note, ...(typeof timeMs === 'number' ? { timeMs } : {}) }
+      : null;
   }
 
   async setSeenLog(logKey: string, seen: SeenLog): Promise<void> {
-    await this.#write(this.#logFile(logKey), seen);
+    await this.#write(this.#fileOf('logs', logKey), seen);
+  }
+
+  /** The rotations that lead on from a pinned log key, as they were proven here; null when there are none. They prove themselves again. */
+  async succession(logKey: string): Promise<JsonObject | null> {
+    return await this.#read(this.#fileOf('log-keys', logKey));
+  }
+
+  async setSuccession(logKey: string, succession: StoredSuccession): Promise<void> {
+    await this.#write(this.#fileOf('log-keys', logKey), succession);
   }
 
   /** Keeps `{span, receipt}` so that it can be verified offline for ever; beyond a thousand a tenant the oldest go. Gives the path. */
@@ -112,8 +126,8 @@ export class StateStore {
     return null;
   }
 
-  #logFile(logKey: string): string {
-    return `logs/${formatHex(blake3Digest(utf8(logKey))).slice(0, 32)}.json`;
+  #fileOf(folder: 'logs' | 'log-keys', logKey: string): string {
+    return `${folder}/${formatHex(blake3Digest(utf8(logKey))).slice(0, 32)}.json`;
   }
 
   async #change(name: string, next: () => Promise<object>): Promise<void> {

@@ -1,4 +1,5 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { formatHex, parseHex, publicKeyFromSeed } from '@logline/canon-sign';
+import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Person } from './home.ts';
@@ -53,6 +54,29 @@ describe('logline ledger', () => {
     expect(await person.must(['ledger', 'republish', '--from', '7'], by('{}', 0))).toMatchObject({
       args: ['republish', '--from', '7'],
     });
+  });
+
+  it('asks which logs are still to be led to a new key, by its public half alone', async () => {
+    const seed = '42'.repeat(32);
+    await writeFile(person.path('log-2.json'), JSON.stringify({ kid: 'log-2', seed }), { mode: 0o600 });
+    const pub = formatHex(publicKeyFromSeed(parseHex(seed, 32)));
+    const keys = [{ tenant: 'acme', log_key: 'a+b+c', next: { log_key: 'd+e+f', from: '2027' } }];
+    const say = JSON.stringify({ keys, logs: 7 });
+    const left = await person.run(['ledger', 'log-keys', '--new-key-file', 'log-2.json'], by(say, 1));
+    expect(left.code).toBe(3);
+    expect(left.out).toContain('acme  a+b+c  then d+e+f from 2027');
+    expect(left.out).toContain('1 of 7 logs are still to be rotated');
+    expect(
+      await person.must(
+        ['ledger', 'log-keys', '--new-key-file', 'log-2.json', '--tenant', 'acme'],
+        by('{}', 0),
+      ),
+    ).toMatchObject({ args: ['log-keys', '--to', pub, '--tenant', 'acme'] });
+    expect(await person.must(['ledger', 'log-keys'], by('{}', 0))).toMatchObject({ args: ['log-keys'] });
+    await chmod(person.path('log-2.json'), 0o644);
+    expect(
+      await person.run(['ledger', 'log-keys', '--new-key-file', 'log-2.json', '--json'], by('{}', 0)),
+    ).toMatchObject({ code: 4, json: { code: 'UNSAFE_FILE' } });
   });
 
   it('finds the one of npm start', async () => {

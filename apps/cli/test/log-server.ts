@@ -47,7 +47,10 @@ export class LogServer {
   lie: (name: string, answer: Uint8Array | undefined) => Uint8Array | undefined = (_, answer) => answer;
   /** Whether the log is read without a token; a published one is. */
   isPublic = false;
-  readonly #log: LocalSigner;
+  /** Log time, milliseconds UTC. */
+  nowMs: () => number = () => Date.now();
+  /** Who signs, and from which log time on; all that are held sign each checkpoint (decision 0014). */
+  #keys: readonly { readonly signer: LocalSigner; readonly fromMs: number; readonly isHeld: boolean }[];
   readonly #service: LocalSigner = signerFromSeed('service', new Uint8Array(32).fill(9));
   #leaves: Uint8Array[] = [];
   #server: Server | undefined;
@@ -55,14 +58,68 @@ export class LogServer {
   constructor(tenant: string, logSeed = new Uint8Array(32).fill(8)) {
     this.tenant = tenant;
     this.origin = `test.local/${tenant}`;
-    this.#log = signerFromSeed('log', logSeed);
+    this.#keys = [{ signer: signerFromSeed('log', logSeed), fromMs: 0, isHeld: true }];
   }
 
+  /** The key the log was born with. */
   get logPub(): Uint8Array {
-    return this.#log.publicKey;
+    return this.#keys[0]?.signer.publicKey ?? new Uint8Array(32);
   }
   get logKey(): string {
-    return formatVkey(this.origin, this.#log.publicKey);
+    return formatVkey(this.origin, this.logPub);
+  }
+  /** The one that signs last of all that are known. */
+  get newestLogKey(): string {
+    return formatVkey(this.origin, this.#keys.at(-1)?.signer.publicKey ?? this.logPub);
+  }
+
+  /** Leads the log on to another key, as the operator's command does: both are held from now on. Gives the rotation's span. */
+  rotate(seed: Uint8Array, fromMs: number, { hold = true }: { readonly hold?: boolean } = {}): Span {
+    const next = signerFromSeed('log-2', seed);
+    const payload = signObjectSync(
+      'possession',
+      {
+        kind: 'registry/log-rotation.v1',
+        tenant: this.tenant,
+        origin: this.origin,
+        previous: this.newestLogKey,
+        log_key: formatVkey(this.origin, next.publicKey),
+        from: formatInstant(fromMs),
+      },
+      next,
+    );
+    const span = this.#serviceSpan({
+      intent: 'registry.log.rotated',
+      subject: `urn:tenant:${this.tenant}`,
+      payload,
+    });
+    if (!hold) return span;
+    this.#keys = [...this.#keys, { signer: next, fromMs, isHeld: true }];
+    this.append(span);
+    return span;
+  }
+
+  /** Takes away all keys but the newest. */
+  retire(): void {
+    this.#keys = this.#keys.map((key, i, all) => ({ ...key, isHeld: i === all.length - 1 }));
+  }
+
+  #signerAt(timeMs: number): LocalSigner {
+    const key = this.#keys.findLast(({ fromMs }) => fromMs <= timeMs);
+    if (key === undefined) throw new Error('the log has no key');
+    return key.signer;
+  }
+
+  #serviceSpan(fact: Pick<Span, 'intent' | 'subject' | 'payload'>): Span {
+    const draft = {
+      schema_version: '1.1.0',
+      entity_type: 'function',
+      this: spanIdFromRandom(Date.now(), crypto.getRandomValues(new Uint8Array(10))),
+      did: { actor: 'service', action: 'append' },
+      ts: formatInstant(Date.now()),
+      ...fact,
+    } as const;
+    return signObjectSync('span', draft, this.#service) as Span; // filled in above
   }
   get url(): string {
     const address = this.#server?.address();
@@ -96,19 +153,18 @@ export class LogServer {
     this.#leaves.push(leafHash(bytes));
     const size = BigInt(this.#leaves.length);
     const index = this.#leaves.length - 1;
-    const checkpoint = signCheckpoint({ origin: this.origin, size, root: rootOfLeaves(this.#leaves) }, [
-      { name: this.origin, signer: this.#log },
-    ]);
+    const nowMs = this.nowMs();
+    const checkpoint = this.sign(Number(size), rootOfLeaves(this.#leaves));
     const hashes = proveInclusion(BigInt(index), size, (level, at) => this.#node(level, at));
     const unsigned = {
-      ts: formatInstant(Date.now()),
+      ts: formatInstant(nowMs),
       hash: blake3Hash(bytes),
       this: span.this,
       log: this.origin,
       index,
     };
     const receipt = {
-      ...signObjectSync('receipt', unsigned, this.#log),
+      ...signObjectSync('receipt', unsigned, this.#signerAt(nowMs)),
       merkle: formatProof({ index: BigInt(index), hashes, checkpoint }),
     };
     this.entries.push({ span, bytes, receipt });
@@ -180,6 +236,12 @@ export class LogServer {
     const text = (value: string | undefined): Uint8Array | undefined =>
       value === undefined ? undefined : new TextEncoder().encode(value);
     if (path === 'key') return text(`${this.logKey}\n`);
+    if (path === 'rotations') {
+      const rotations = this.entries
+        .filter(({ span }) => span.intent === 'registry.log.rotated')
+        .map(({ span, receipt }) => ({ span, receipt }));
+      return text(JSON.stringify({ rotations }));
+    }
     if (path === 'checkpoint') return text(this.checkpointAt(Number(query.get('size') ?? size)));
     if (path === 'inclusion') {
       const leaf = query.get('leaf');
@@ -206,9 +268,10 @@ export class LogServer {
 
   /** A checkpoint by the log's own key, of whatever a test says. */
   sign(size: number, root: Uint8Array): string {
-    return signCheckpoint({ origin: this.origin, size: BigInt(size), root }, [
-      { name: this.origin, signer: this.#log },
-    ]);
+    return signCheckpoint(
+      { origin: this.origin, size: BigInt(size), root },
+      this.#keys.filter(({ isHeld }) => isHeld).map(({ signer }) => ({ name: this.origin, signer })),
+    );
   }
 
   #prove(index: bigint, size: bigint): string {
@@ -227,16 +290,7 @@ export class LogServer {
       if (no !== null) return no;
       const receipt = this.append(span);
       for (const fact of this.react(span, receipt.index)) {
-        const draft = {
-          schema_version: '1.1.0',
-          entity_type: 'function',
-          this: spanIdFromRandom(Date.now(), crypto.getRandomValues(new Uint8Array(10))),
-          did: { actor: 'service', action: 'append' },
-          subject: span.subject,
-          ts: formatInstant(Date.now()),
-          ...fact,
-        } as const;
-        this.append(signObjectSync('span', draft, this.#service) as Span); // filled in above
+        this.append(this.#serviceSpan({ subject: span.subject, ...fact }));
       }
       return { status: 'ok', this: span.this, trace_id: 'f'.repeat(32), receipt: this.forge(receipt) };
     });

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { canonicalBytes } from '@logline/canon-sign';
 import { checkerOf, Receipt, Span } from '@logline/contracts';
 import { ensureHelloImage, type EnsuredEngine } from '@logline/engines';
-import { LogLineSDK } from '@logline/sdk';
-import { parseVkey, verifyReceipt } from '@logline/tlog';
+import { LogKeyFollower, LogLineSDK } from '@logline/sdk';
+import { beginSuccession, parseProof, parseVkey, verifyReceiptInTime } from '@logline/tlog';
 import type { Commands } from './command.ts';
 import type { EnvFile } from './env-file.ts';
 import type { Layout } from './layout.ts';
@@ -114,9 +114,8 @@ async function copyManifest(layout: Layout, provider: string): Promise<void> {
 const evidenceChecker = checkerOf(Receipt);
 const spanChecker = checkerOf(Span);
 
-/** Verifies the receipts the commands were given, and those of every fact about the container, with the pinned log key alone. @throws TlogError */
+/** Verifies the receipts the commands were given, and those of every fact about the container, from the pinned log key on. @throws TlogError; RotationInvalidError */
 async function verifyAll(env: EnvFile, layout: Layout, subject: string): Promise<number> {
-  const vkeys = [parseVkey(env.logKey)];
   const seen = new Map<string, { receipt: Receipt; spanBytes: Uint8Array }>();
   for (const { receipt, span } of await keptReceipts(join(layout.dev, 'state', 'receipts', env.tenant))) {
     if (evidenceChecker.check(receipt) && spanChecker.check(span))
@@ -128,7 +127,14 @@ async function verifyAll(env: EnvFile, layout: Layout, subject: string): Promise
     const receipt = seen.has(span.this) ? null : await sdk.receipt(span.this);
     if (receipt !== null) seen.set(span.this, { receipt, spanBytes: canonicalBytes(span) });
   }
-  for (const evidence of seen.values()) verifyReceipt({ ...evidence, vkeys });
+  const follower = new LogKeyFollower({
+    succession: beginSuccession(parseVkey(env.logKey)),
+    fetchRotations: () => sdk.logRotations(),
+  });
+  for (const evidence of seen.values())
+    await follower.verify(parseProof(evidence.receipt.merkle).checkpoint, (keys) =>
+      verifyReceiptInTime(evidence, keys),
+    );
   return seen.size;
 }
 

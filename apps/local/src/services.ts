@@ -31,6 +31,9 @@ export type Surroundings = {
   readonly operatorKeys: string;
 };
 
+/** A second log key, taken where it is there (docs/log-key-rotation.md). */
+const NEXT_LOG_KEY = 'next-log.key.json';
+
 /** The services in the order they are stopped: intake first, the truth last. */
 export const STOP_ORDER = [
   ['gateway', 'runner'],
@@ -61,6 +64,7 @@ export function serviceSpecs({
       env: {
         ...key('log'),
         ORIGIN: origin,
+        ...(existsSync(secretFile(NEXT_LOG_KEY)) ? { NEXT_KEY_FILE: secretFile(NEXT_LOG_KEY) } : {}),
         ...(existsSync(layout.witnessPolicy) ? { WITNESS_POLICY_FILE: layout.witnessPolicy } : {}),
       },
     },

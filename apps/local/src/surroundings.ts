@@ -63,10 +63,10 @@ async function writeSharedFiles(
   );
 }
 
-/** The verifier key of a tenant's log. */
+/** The verifier key of a tenant's log that it was born with, and that everybody pins: remembered, since the log may have gone on to another. */
 export async function logKeyOf(tenant: string, secrets: Secrets): Promise<string> {
   const { pub } = await secrets.key('log', 'log');
-  return formatVkey(`${ORIGIN}/${tenant}`, parseHex(pub, 32));
+  return await secrets.text(`${tenant}.log-key`, () => formatVkey(`${ORIGIN}/${tenant}`, parseHex(pub, 32)));
 }
 
 function randomToken(): string {

@@ -1,5 +1,6 @@
 import Type from 'typebox';
 import { Ack } from './ack.ts';
+import { Receipt } from './receipt.ts';
 import { Span } from './span.ts';
 import { Count, Instant, SpanId, SubjectUrn } from './lexical.ts';
 
@@ -16,6 +17,7 @@ export const PATHS = {
   checkpoint: '/v1/log/:tenant/checkpoint',
   tile: '/v1/log/:tenant/tile/*',
   logKey: '/v1/log/:tenant/key',
+  logRotations: '/v1/log/:tenant/rotations',
   inclusion: '/v1/log/:tenant/inclusion',
   consistency: '/v1/log/:tenant/consistency',
   openapi: '/openapi.json',
@@ -108,6 +110,14 @@ export const ConsistencyProof = Type.Object(
   },
   { $id: 'consistency-proof' },
 );
+/** How a log's key gave way to others, oldest first: each span as it was logged, by which the next key is known, and its receipt by the key before. */
+export const LogRotations = Type.Object(
+  {
+    rotations: Type.Array(Type.Object({ span: Span, receipt: Receipt }, { additionalProperties: false })),
+  },
+  { additionalProperties: false, $id: 'log-rotations' },
+);
+export type LogRotations = Type.Static<typeof LogRotations>;
 export type InclusionProof = Type.Static<typeof InclusionProof>;
 export type ConsistencyProof = Type.Static<typeof ConsistencyProof>;
 export type QueryRequest = Type.Static<typeof QueryRequest>;

@@ -27,6 +27,7 @@ export {
   ContainerState,
   InclusionProof,
   IntentPattern,
+  LogRotations,
   matchesIntent,
   MAX_ARTIFACT_BYTES,
   MAX_QUERY_ITEMS,

@@ -1,13 +1,27 @@
 import type { AckInvalid, AckNeedMore, CanonicalCode, Problem, Receipt } from '@logline/contracts';
 
 type Details = ErrorOptions & {
-  readonly code: CanonicalCode | 'NETWORK' | 'TIMEOUT' | 'ABORTED' | 'RECEIPT_INVALID' | 'PROTOCOL';
+  readonly code:
+    | CanonicalCode
+    | 'NETWORK'
+    | 'TIMEOUT'
+    | 'ABORTED'
+    | 'RECEIPT_INVALID'
+    | 'ROTATION_INVALID'
+    | 'PROTOCOL';
   readonly status?: number;
   readonly traceId?: string;
   /** The ack of the one span that was sent, where there is one. */
   readonly ack?: AckInvalid | AckNeedMore;
   readonly problem?: Problem;
   readonly retryAfterS?: number;
+};
+
+const FIXES: Partial<Record<Details['code'], string>> = {
+  RECEIPT_INVALID:
+    'do not rely on it: keep the receipt and compare the pinned log key with that of the operator',
+  ROTATION_INVALID:
+    'do not pin the new key because of it: ask the operator, by another way than this server, whether the log key changed',
 };
 
 /** What every failure of the SDK is. `code` is canonical (protocol §8), or says why there was no answer. */
@@ -32,7 +46,7 @@ export class LogLineError extends Error {
 
   /** What usually mends it, in words. */
   get fix(): string | undefined {
-    return this.ack?.suggested_reply ?? this.problem?.fix;
+    return this.ack?.suggested_reply ?? this.problem?.fix ?? FIXES[this.code];
   }
 
   /** The earlier receipt that a conflict comes with. */
@@ -88,6 +102,11 @@ export class ConnectionError extends LogLineError {
 /** A receipt that does not verify, or a log that did not only grow. Keep both: they are evidence. */
 export class ReceiptInvalidError extends LogLineError {
   override readonly name = 'ReceiptInvalidError';
+}
+
+/** The log shows a change of its key that its key in force has not vouched for. Nothing is verified by the new key; keep it: it is evidence. */
+export class RotationInvalidError extends LogLineError {
+  override readonly name = 'RotationInvalidError';
 }
 
 /** The error class of an HTTP status. */

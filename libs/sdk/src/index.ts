@@ -10,6 +10,7 @@ export {
   ProofRequiredError,
   RateLimitedError,
   ReceiptInvalidError,
+  RotationInvalidError,
   SchemaInvalidError,
   TooLargeError,
   UnauthorizedError,
@@ -22,6 +23,7 @@ export {
   SchemaInvalidError as SchemaInvalid,
 } from './errors.ts';
 export type { StreamedSpan } from './event-stream.ts';
+export { LogKeyFollower, type LogKeyFollowerOptions } from './log-key-follower.ts';
 export type { MiniContainerAPI } from './minicontainer-api.ts';
 export type { RegistryAPI } from './registry-api.ts';
 export { LogLineSDK, type AppendOptions, type StreamParams } from './sdk.ts';

@@ -1,16 +1,18 @@
 import {
   formatTilePath,
   growthTiles,
-  parseVkey,
+  parseProof,
+  parseReceipt,
   TlogError,
   verifyCheckpoint,
   verifyGrowthFromTiles,
-  verifyReceipt,
+  verifyReceiptInTime,
   type TileId,
   type TreeHead,
 } from '@logline/tlog';
 import type { Receipt } from '@logline/contracts';
 import { LogLineError, ReceiptInvalidError } from './errors.ts';
+import type { LogKeyFollower } from './log-key-follower.ts';
 
 /** Fetches a tile of the log as wide as asked for. */
 export type FetchTile = (path: string) => Promise<Uint8Array>;
@@ -23,24 +25,28 @@ const MOST_UNSHOWN = 100;
 
 /** Holds a log to its word: every receipt verifies, and the tree of each has grown from the one before. Safe to use from many calls at once. */
 export class ReceiptKeeper {
-  private readonly vkey: ReturnType<typeof parseVkey>;
+  private readonly follower: LogKeyFollower;
   private readonly fetchTile: FetchTile;
   /** The largest tree that everything before it was shown to be a part of. */
   private shown: TreeHead | undefined;
   private unshown = 0;
   private turn: Promise<void> = Promise.resolve();
 
-  /** @throws TlogError for a key or a checkpoint that is none of this log */
-  constructor(logKey: string, fetchTile: FetchTile, knownCheckpoint?: string) {
-    this.vkey = parseVkey(logKey);
+  /** @throws TlogError for a checkpoint that is none of this log */
+  constructor(follower: LogKeyFollower, fetchTile: FetchTile, knownCheckpoint?: string) {
+    this.follower = follower;
     this.fetchTile = fetchTile;
     if (knownCheckpoint === undefined) return;
-    this.shown = verifyCheckpoint(knownCheckpoint, { origin: this.vkey.name, vkeys: [this.vkey] });
+    const vkeys = follower.keys.map(({ vkey }) => vkey);
+    this.shown = verifyCheckpoint(knownCheckpoint, { origin: follower.keys[0].vkey.name, vkeys });
   }
 
-  /** Quietly when the receipt holds and the log has only grown. @throws ReceiptInvalidError */
+  /**
+   * Quietly when the receipt holds by the key of its log time and the log has only grown.
+   * @throws ReceiptInvalidError; RotationInvalidError when the log shows a change of its key that is none; LogLineError when it cannot be asked about one
+   */
   async check(receipt: Receipt, spanBytes: Uint8Array): Promise<void> {
-    const head = this.verify(receipt, spanBytes);
+    const head = await this.verify(receipt, spanBytes);
     // one after the other, so that a tile is asked for once and heads are compared with the newest
     const before = this.turn;
     const own = before.then(() => this.checkGrowth(head));
@@ -48,9 +54,12 @@ export class ReceiptKeeper {
     await own;
   }
 
-  private verify(receipt: Receipt, spanBytes: Uint8Array): TreeHead {
+  private async verify(receipt: Receipt, spanBytes: Uint8Array): Promise<TreeHead> {
     try {
-      return verifyReceipt({ receipt, spanBytes, vkeys: [this.vkey] });
+      const { checkpoint } = parseProof(parseReceipt(receipt).merkle);
+      return await this.follower.verify(checkpoint, (keys) =>
+        verifyReceiptInTime({ receipt, spanBytes }, keys),
+      );
     } catch (cause) {
       if (!(cause instanceof TlogError)) throw cause;
       throw invalid(`the receipt of ${receipt.this} does not verify: ${cause.message}`, cause);

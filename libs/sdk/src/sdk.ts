@@ -10,13 +10,15 @@ import {
   type AckNeedMore,
   type QueryRequest,
 } from '@logline/contracts';
+import { parseSuccession } from '@logline/tlog';
 import { DeployAPI } from './deploy-api.ts';
 import { MiniContainerAPI } from './minicontainer-api.ts';
 import { RegistryAPI } from './registry-api.ts';
 import { WalletAPI } from './wallet-api.ts';
 import type { LogLineConfig } from './config.ts';
-import { LogLineError, toStatusError } from './errors.ts';
+import { LogLineError, NotFoundError, toStatusError } from './errors.ts';
 import { streamSpans, type StreamedSpan } from './event-stream.ts';
+import { LogKeyFollower, rotationsOf } from './log-key-follower.ts';
 import { pollSpans } from './polling.ts';
 import { ReceiptKeeper } from './receipts.ts';
 import { signSpan, type SignedSpan, type SpanInput } from './span-draft.ts';
@@ -58,10 +60,7 @@ export class LogLineSDK {
     this.config = config;
     this.tenant = config.tenant;
     this.transport = new Transport(config);
-    this.keeper =
-      config.logKey === undefined
-        ? undefined
-        : new ReceiptKeeper(config.logKey, (path) => this.logFile(path), config.knownCheckpoint);
+    this.keeper = this.newKeeper();
     this.registry = new RegistryAPI(this);
     this.deploy = new DeployAPI(this);
     this.wallet = new WalletAPI(this);
@@ -234,9 +233,29 @@ export class LogLineSDK {
     return (await this.transport.call({ method: 'GET', target: `/v1/log/${this.tenant}/${path}` })).body;
   }
 
+  /** What the log says its key has gone through, as `LogKeyFollower` takes it; null where the server says nothing of it. Not verified. */
+  async logRotations(): Promise<Uint8Array | null> {
+    return await this.logFile('rotations').catch((error: unknown) => {
+      if (error instanceof NotFoundError) return null;
+      throw error;
+    });
+  }
+
   /** Any route, signed as it must be. The answer is returned whatever its status. */
   async request(call: Call): Promise<Answer> {
     return this.transport.call(call, () => true);
+  }
+
+  /** @throws TlogError for a pinned key, rotations or a checkpoint that do not hold */
+  private newKeeper(): ReceiptKeeper | undefined {
+    const { logKey, knownRotations = [], knownCheckpoint, onRotations } = this.config;
+    if (logKey === undefined) return undefined;
+    const follower = new LogKeyFollower({
+      succession: parseSuccession({ log_key: logKey, rotations: knownRotations }),
+      fetchRotations: () => this.logRotations(),
+      onFollowed: (succession) => onRotations?.(rotationsOf(succession)),
+    });
+    return new ReceiptKeeper(follower, (path) => this.logFile(path), knownCheckpoint);
   }
 
   /** `make` is asked again when the clock by which it signed turned out to be wrong. */

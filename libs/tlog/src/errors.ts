@@ -11,6 +11,7 @@ export const TLOG_FAULTS = {
   MALFORMED_REQUEST: 'rejected', // not an add-checkpoint request
   MALFORMED_RECEIPT: 'rejected', // an object that is no receipt
   MALFORMED_ROTATION: 'rejected', // a span that names no key that could follow the one in force
+  MALFORMED_SUCCESSION: 'rejected', // not a log key and the rotations that lead on from it
   OUT_OF_RANGE: 'rejected', // asked to prove something that is not in a tree of that size
   ENTRY_TOO_LARGE: 'rejected', // an entry of more than 65,535 bytes fits no bundle
   UNKNOWN_KEY: 'rejected', // no signature is by a key that the caller trusts

@@ -45,9 +45,11 @@ export { inclusionNodes, proveInclusion, verifyInclusion, type InclusionClaim } 
 export { leafHash } from './leaf.ts';
 export {
   logKeyAt,
+  logKeysFrom,
   pinLogKey,
   verifyReceiptInTime,
   verifyRotation,
+  type Evidence,
   type LogKey,
   type LogKeys,
 } from './log-keys.ts';
@@ -84,6 +86,17 @@ export {
   type TreeHead,
   type VerifiedReceipt,
 } from './receipt.ts';
+export {
+  beginSuccession,
+  followRotations,
+  formatSuccession,
+  parseRotations,
+  parseSuccession,
+  unknownKeyIds,
+  type LoggedRotation,
+  type StoredSuccession,
+  type Succession,
+} from './succession.ts';
 export {
   formatBundle,
   formatTilePath,

@@ -1,74 +1,31 @@
-import { blake3Hash, canonicalBytes, signObjectSync, type LocalSigner } from '@logline/canon-sign';
+import { type LocalSigner } from '@logline/canon-sign';
 import { expect, test } from 'vitest';
-import { codeOf, testSigner } from '../test/whole-tree.ts';
-import { appendBatch, emptyTiledEdge } from './batch.ts';
+import {
+  EARLY,
+  entry,
+  first,
+  FROM,
+  LATE,
+  LOG,
+  pinned,
+  rotation,
+  second,
+  stranger,
+  third,
+  vkey,
+} from '../test/rotation-world.ts';
+import { codeOf } from '../test/whole-tree.ts';
 import { signCheckpoint, verifyCheckpoint } from './checkpoint.ts';
 import { leafHash } from './leaf.ts';
 import {
   type Evidence,
   logKeyAt,
   type LogKeys,
-  pinLogKey,
+  logKeysFrom,
   verifyReceiptInTime,
   verifyRotation,
 } from './log-keys.ts';
 import { formatVkey, parseNote, toVkey } from './note.ts';
-import { formatProof } from './proof.ts';
-
-const LOG = 'log.example/acme';
-const [first, second, third, stranger] = [1, 2, 3, 4].map(testSigner) as [
-  LocalSigner,
-  LocalSigner,
-  LocalSigner,
-  LocalSigner,
-]; // four of four
-const vkey = (signer: LocalSigner): string => formatVkey(LOG, signer.publicKey);
-const pinned = pinLogKey(toVkey(LOG, first.publicKey));
-
-const EARLY = '2026-11-23T14:00:00.000Z';
-const FROM = '2026-11-24T00:00:00.000Z';
-const LATE = '2026-11-25T00:00:00.000Z';
-
-let ids = 0;
-/** A log of this one entry, at this time; its receipt by the first signer, its checkpoint by all. */
-function entry(span: object, ts: string, signers: readonly [LocalSigner, ...LocalSigner[]]): Evidence {
-  const id = `urn:span:0193562b-9c00-7000-8000-${String(++ids).padStart(12, '0')}`;
-  const spanBytes = canonicalBytes({ this: id, ...span });
-  const { edge, root } = appendBatch(emptyTiledEdge(), [leafHash(spanBytes)]);
-  const checkpoint = signCheckpoint(
-    { origin: LOG, size: edge.size, root },
-    signers.map((signer) => ({ name: LOG, signer })),
-  );
-  const merkle = formatProof({ index: 0n, hashes: [], checkpoint });
-  const unsigned = { ts, hash: blake3Hash(spanBytes), merkle, this: id, log: LOG, index: 0 };
-  return { receipt: signObjectSync('receipt', unsigned, signers[0]), spanBytes };
-}
-
-type Change = { readonly payload?: object; readonly span?: object; readonly agreed?: LocalSigner };
-function rotation(
-  { payload = {}, span = {}, agreed = second }: Change = {},
-  ts = EARLY,
-  signers: readonly [LocalSigner, ...LocalSigner[]] = [first, second],
-): Evidence {
-  const said = {
-    tenant: 'acme',
-    origin: LOG,
-    previous: vkey(first),
-    log_key: vkey(second),
-    from: FROM,
-    ...payload,
-  };
-  return entry(
-    {
-      intent: 'registry.log.rotated',
-      subject: 'urn:tenant:acme',
-      payload: signObjectSync('possession', said, agreed),
-      ...span,
-    },
-    ts,
-    signers,
-  );
-}
 
 const rotated = verifyRotation(rotation(), pinned);
 const stop = { intent: 'deploy.stop', subject: 'urn:minicontainer:acme/web' };
@@ -88,6 +45,17 @@ test('each log time has one key', () => {
     vkey(second),
     vkey(second),
   ]);
+});
+
+test('from each log time on there are the key of then and those after it', () => {
+  const from = (ts: string): readonly string[] =>
+    logKeysFrom(rotated, Date.parse(ts)).map((key) => formatVkey(LOG, key.vkey.publicKey));
+  expect([EARLY, FROM, LATE].map(from)).toEqual([
+    [vkey(first), vkey(second)],
+    [vkey(second)],
+    [vkey(second)],
+  ]);
+  expect(logKeysFrom(rotated, -1)).toEqual(rotated);
 });
 
 test('an old receipt holds for ever by the old key; a later one only by the new', () => {

@@ -28,6 +28,20 @@ export function logKeyAt(keys: LogKeys, timeMs: number): Vkey {
 }
 
 /**
+ * The keys that may sign from a log time on: the one in force then, and what follows. For a checkpoint, which has no time of its own: one that is
+ * no smaller than a tree of that time is no older either.
+ */
+export function logKeysFrom(keys: LogKeys, timeMs: number): LogKeys {
+  const [first, ...rest] = keys.slice(
+    Math.max(
+      0,
+      keys.findLastIndex(({ fromMs }) => fromMs <= timeMs),
+    ),
+  );
+  return first === undefined ? keys : [first, ...rest];
+}
+
+/**
  * As `verifyReceipt`, by the one key that signs at the receipt's own log time: an old receipt holds for ever by the old key, which
  * is refused for anything later. Where the next key has signed the checkpoint as well, its signature must be true.
  *

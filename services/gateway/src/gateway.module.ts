@@ -12,6 +12,7 @@ import { GatewayConfig } from './config.ts';
 import { LogAccess } from './log/log-access.ts';
 import { LogController } from './log/log.controller.ts';
 import { ProofsController } from './log/proofs.controller.ts';
+import { RotationsController } from './log/rotations.controller.ts';
 import { ProblemFilter } from './problem/problem.filter.ts';
 import { QueryController } from './query/query.controller.ts';
 import { ReceiptsController } from './receipts/receipts.controller.ts';
@@ -47,6 +48,7 @@ export class GatewayModule {
         ArtifactsController,
         LogController,
         ProofsController,
+        RotationsController,
       ],
       providers: [
         { provide: GatewayConfig, useValue: config },

@@ -1,13 +1,16 @@
 import { formatHex, parseBase64, spanIdFromRandom } from '@logline/canon-sign';
-import { checkerOf, ConsistencyProof, InclusionProof, Problem } from '@logline/contracts';
+import { checkerOf, ConsistencyProof, InclusionProof, LogRotations, Problem } from '@logline/contracts';
 import {
+  beginSuccession,
   decodeNote,
+  followRotations,
   formatProof,
   formatTilePath,
   formatVkey,
   leafHash,
   parseBundle,
   parseProof,
+  parseRotations,
   parseVkey,
   proveConsistency,
   rootOfLeaves,
@@ -19,6 +22,7 @@ import {
 } from '@logline/tlog';
 import {
   eventually,
+  logRotatedSpan,
   NOW_MS,
   signedSpan,
   SUBJECT,
@@ -96,6 +100,7 @@ const PATHS = [
   'checkpoint',
   'checkpoint?size=1',
   'key',
+  'rotations',
   'tile/0/000',
   'tile/entries/000.p/1',
   'tile/garbage',
@@ -511,4 +516,53 @@ describe('a published log', () => {
 
 it('goes on after all of that without a complaint', () => {
   expect(world.gateway.lines.filter(({ level }) => level === 'error' || level === 'fatal')).toEqual([]);
+});
+
+describe('the rotations of a log', () => {
+  const schema = checkerOf(LogRotations);
+  const of = async (tenant: string) => {
+    const { text: token } = testToken(tenant);
+    const reply = await world.call(`/v1/log/${tenant}/rotations`, { token, tenant });
+    expect([reply.status, reply.headers.get('content-type')]).toEqual([
+      200,
+      'application/json; charset=utf-8',
+    ]);
+    expect(schema.faults(reply.json())).toEqual([]);
+    return reply;
+  };
+
+  it('are none where its first key still signs', async () => {
+    expect((await of('beta')).json()).toEqual({ rotations: [] });
+  });
+
+  it('lead from the key it was born with to the newest, and are the bytes and receipts that were given', async () => {
+    const gamma = new LogMaker(world.nc, 'gamma');
+    const { hash } = testToken('gamma');
+    const rotation = logRotatedSpan({ tenant: 'gamma', next: testKey('log-2'), fromMs: NOW_MS + 60_000 });
+    await gamma.append(
+      tenantCreatedSpan({ tenant: 'gamma' }),
+      signedSpan({
+        intent: 'registry.apikey.create',
+        subject: 'urn:tenant:gamma',
+        payload: { kind: 'registry/apikey.v1', token_id: 'gamma', hash, scopes: ['*'] },
+      }),
+    );
+    const [receipt] = await gamma.append(rotation);
+    await world.untilProjected(gamma);
+    const reply = await of('gamma');
+    expect(reply.json()).toEqual({ rotations: [{ span: rotation.span, receipt }] });
+    const pinned = parseVkey(formatVkey(gamma.origin, testKey('log').signer.publicKey));
+    const { keys, rotations } = followRotations(beginSuccession(pinned), parseRotations(reply.json()));
+    expect(keys.map(({ vkey }) => formatVkey(vkey.name, vkey.publicKey))).toEqual([
+      formatVkey(gamma.origin, testKey('log').signer.publicKey),
+      formatVkey(gamma.origin, testKey('log-2').signer.publicKey),
+    ]);
+    expect(rotations.map(({ spanBytes }) => Buffer.from(spanBytes))).toEqual([Buffer.from(rotation.bytes)]);
+    const again = await world.call('/v1/log/gamma/rotations', {
+      token: testToken('gamma').text,
+      tenant: 'gamma',
+      headers: { 'if-none-match': reply.headers.get('etag') ?? '' },
+    });
+    expect(again.status).toBe(304);
+  });
 });

@@ -9,6 +9,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Maintenance>>> = {
   import: async () => (await import('./import/import.ts')).importLogs,
   export: async () => (await import('./export/export.ts')).exportLogs,
   adopt: async () => (await import('./adopt/adopt.ts')).adopt,
+  'log-keys': async () => (await import('./log-keys/log-keys.ts')).logKeys,
   move: async () => (await import('./move/move.ts')).move,
 };
 

@@ -1,4 +1,4 @@
-import type { Ack, Receipt } from '@logline/contracts';
+import { type Ack, formatInstant, type Receipt } from '@logline/contracts';
 import {
   eventually,
   logRotatedSpan,
@@ -11,6 +11,7 @@ import {
   type World,
 } from '@logline/testing';
 import {
+  formatVkey,
   logKeyAt,
   type LogKeys,
   parseNote,
@@ -22,10 +23,19 @@ import {
   verifyRotation,
 } from '@logline/tlog';
 import type { NatsConnection } from '@nats-io/nats-core';
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { FakeGate, type Judged } from './fake-gate.ts';
 import { readFactsOf } from './facts-of.ts';
-import { buildLedger, ledgerEnv, type LedgerProcess, migrateLedger, startLedger } from './ledger-process.ts';
+import {
+  buildLedger,
+  LEDGER_DIR,
+  ledgerEnv,
+  type LedgerProcess,
+  migrateLedger,
+  startLedger,
+} from './ledger-process.ts';
 
 let world: World;
 let gate: FakeGate;
@@ -40,6 +50,21 @@ beforeAll(async () => {
 });
 afterEach(async () => await stop());
 afterAll(async () => await world?.close());
+
+type Listed = { readonly keys: readonly { readonly tenant: string }[] };
+
+/** The chore, beside whatever ledger runs. */
+function logKeys(...args: readonly string[]): {
+  readonly status: number | null;
+  readonly report: Listed | null;
+} {
+  const { status, stdout } = spawnSync(
+    process.execPath,
+    [join(LEDGER_DIR, 'dist', 'maintain.js'), 'log-keys', ...args],
+    { env: { ...process.env, ...ledgerEnv(world) }, encoding: 'utf8' },
+  );
+  return { status, report: stdout === '' ? null : (JSON.parse(stdout) as Listed) }; // its own report
+}
 
 async function stop(): Promise<void> {
   await ledger?.stop();
@@ -198,6 +223,47 @@ describe('a log whose key gives way to another', () => {
     expect(await say(tenant, { cause: again, ...rotate })).toMatchObject({
       details: [{ message: expect.stringContaining('another rotation is under way') }],
     });
+  });
+
+  it('says by which key each log is signed, and whom it is still to be led away from another', async () => {
+    await restart('log', 'log-2');
+    await born('left');
+    await born('going');
+    await born('new', testKey('log-2'));
+    const fromMs = Date.now() + 3_600_000;
+    const next = testKey('log-2');
+    await receiptOf('going', logRotatedSpan({ tenant: 'going', next, fromMs }), rotate);
+    const key = (tenant: string, name: string): string =>
+      formatVkey(`${TEST_ORIGIN}/${tenant}`, testKey(name).signer.publicKey);
+    expect(logKeys()).toMatchObject({
+      status: 0,
+      report: {
+        ok: true,
+        keys: expect.arrayContaining([
+          { tenant: 'left', log_key: key('left', 'log') },
+          {
+            tenant: 'going',
+            log_key: key('going', 'log'),
+            next: { log_key: key('going', 'log-2'), from: formatInstant(fromMs) },
+          },
+          { tenant: 'new', log_key: key('new', 'log-2') },
+          // its time has come in a test before this one
+          { tenant: 'overlap', log_key: key('overlap', 'log-2') },
+        ]),
+      },
+    });
+    const left = logKeys('--to', next.pub);
+    const tenants = (left.report?.keys ?? []).map(({ tenant }) => tenant);
+    expect(left).toMatchObject({ status: 1, report: { ok: false, left: tenants.length } });
+    expect(tenants).toContain('left');
+    for (const tenant of ['going', 'new', 'overlap']) expect(tenants).not.toContain(tenant);
+    await receiptOf('left', logRotatedSpan({ tenant: 'left', next, fromMs }), rotate);
+    expect(logKeys('--to', next.pub, '--tenant', 'left')).toMatchObject({
+      status: 0,
+      report: { ok: true, logs: 1, left: 0, keys: [] },
+    });
+    for (const wrong of [['--to', 'nonsense'], ['--tenant', 'nobody'], ['--what'], ['more']])
+      expect([wrong, logKeys(...wrong).status]).toEqual([wrong, 2]);
   });
 
   it('does not start with one key in both places', async () => {

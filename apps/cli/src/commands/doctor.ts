@@ -9,7 +9,7 @@ import { EXIT } from '../exit-codes.ts';
 import { isAlive, modeOf } from '../files.ts';
 import { apiKeyOf, connect } from '../gateway.ts';
 import { toProblem } from '../problem.ts';
-import { pinnedLogKey } from '../receipts/log-key.ts';
+import { followerOf, identityOf, pinnedLogKey } from '../receipts/log-key.ts';
 import { columns } from '../terminal/output.ts';
 import { isWalletOpen } from '../wallet/wallet-file.ts';
 
@@ -239,11 +239,17 @@ async function logKeyCheck(context: Context, settings: Settings): Promise<Check>
     const sdk = await connect(context);
     const { verifyCheckpoint } = await import('@logline/tlog');
     const note = new TextDecoder().decode(await sdk.logFile('checkpoint'));
-    const { size } = verifyCheckpoint(note, { origin: key.vkey.name, vkeys: [key.vkey] });
+    const follower = followerOf(context, key, () => sdk.logRotations());
+    const { size } = await follower.verify(note, (keys) => verifyCheckpoint(note, identityOf(keys)));
+    const steps = follower.keys.length - 1;
+    const by =
+      steps === 0
+        ? 'is pinned'
+        : `is pinned, led on to another by ${steps} proven rotation${steps === 1 ? '' : 's'},`;
     return {
       name: 'log key',
       outcome: 'ok',
-      detail: `${key.vkey.name} is pinned and signed a checkpoint of ${size} entries`,
+      detail: `${key.vkey.name} ${by} and signed a checkpoint of ${size} entries`,
     };
   } catch (error) {
     const { problem } = toProblem(error);

@@ -5,6 +5,7 @@ import { type Context, needArg } from '../context.ts';
 import { Exit } from '../errors.ts';
 import { EXIT } from '../exit-codes.ts';
 import { runMaintenance } from '../ledger/maintenance.ts';
+import { addLogKeys } from './ledger/log-keys.ts';
 
 const WHERE =
   'Runs beside the database: by what npm start has written, or by the command in LOGLINE_LEDGER_COMMAND. Exit code 3 when something is wrong.';
@@ -73,6 +74,8 @@ export function register(group: Command, makeContext: ContextMaker): void {
     run: (context, _, [tenant, partition]) =>
       runChore(context, 'move', [needArg(tenant, '<tenant>'), needArg(partition, '<partition>')]),
   });
+
+  addLogKeys(group, makeContext, WHERE);
 }
 
 type FsckOptions = {

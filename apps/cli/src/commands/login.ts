@@ -8,7 +8,7 @@ import type { Context } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { modeOf } from '../files.ts';
 import { connect } from '../gateway.ts';
-import { readVkey } from '../receipts/log-key.ts';
+import { followerOf, leadsTo, readLogKey } from '../receipts/log-key.ts';
 import { askSecret, readStdin, withoutFinalNewline } from '../terminal/prompt.ts';
 
 type Options = { readonly logKey?: string; readonly root?: string; readonly check?: boolean };
@@ -38,11 +38,14 @@ export function register(command: Command, makeContext: ContextMaker): void {
       const tenant = needTenant(settings);
       const apiKey = await readToken(context);
       const { tokenId } = parseApiToken(apiKey);
-      const logKey = options.logKey === undefined ? undefined : (await readVkey(options.logKey)).text;
+      const given =
+        options.logKey === undefined ? undefined : (await readLogKey(context, options.logKey)).text;
       if (options.check !== false) await tryToken(context, tenant, apiKey);
-      if (options.root !== undefined) await pin(context, tenant, options.root, logKey);
+      const login = { tenant, apiKey, mayAsk: options.check !== false };
+      if (options.root !== undefined) await pin(context, login, options.root, given);
       const name = settings.profile;
       const before = (await readProfile(context.io, name)) ?? {};
+      const logKey = given === undefined ? undefined : await keptPin(context, login, before.logKey, given);
       const path = await writeProfile(context.io, name, {
         ...before,
         baseUrl,
@@ -85,12 +88,27 @@ async function tryToken(context: Context, tenant: string, apiKey: string): Promi
     });
 }
 
-async function pin(
+type Login = { readonly tenant: string; readonly apiKey: string; readonly mayAsk: boolean };
+
+/** The pin that was there, where proven rotations lead from it to the key that is given now: old receipts still need it. Else the one given. */
+async function keptPin(
   context: Context,
-  tenant: string,
-  root: string,
-  logKey: string | undefined,
-): Promise<void> {
+  { tenant, apiKey, mayAsk }: Login,
+  before: string | undefined,
+  given: string,
+): Promise<string> {
+  if (before === undefined || before === given) return given;
+  const known = await readLogKey(context, before);
+  if (leadsTo(known.succession, given)) return before;
+  if (!mayAsk || known.vkey.name !== (await readLogKey(context, given)).vkey.name) return given;
+  const sdk = await connect(context, { tenant, apiKey });
+  const follower = followerOf(context, known, () => sdk.logRotations());
+  await follower.follow();
+  return leadsTo(follower.succession, given) ? before : given;
+}
+
+async function pin(context: Context, login: Login, root: string, logKey: string | undefined): Promise<void> {
+  const { tenant } = login;
   const [, kid, pub] = /^([A-Za-z0-9._-]{1,64}):([0-9a-f]{64})$/.exec(root) ?? [];
   if (kid === undefined || pub === undefined) throw new CliError('USAGE', 'a root key is <kid>:<64 hex>');
   const settings = await context.settings();
@@ -99,8 +117,11 @@ async function pin(
       fix: 'logline wallet init',
     });
   const wallet = await context.wallet();
-  const vkey = logKey ?? findPin(wallet.wallet, tenant)?.log_key;
-  if (vkey === undefined)
+  const before = findPin(wallet.wallet, tenant)?.log_key;
+  const given = logKey ?? before;
+  if (given === undefined)
     throw new CliError('USAGE', 'root and log key are pinned together', { fix: 'add --log-key <vkey>' });
+  // one that the pinned key was led on to is no other one: the pin stays where it is
+  const vkey = await keptPin(context, login, before, given);
   await wallet.update((current) => pinTenant(current, { tenant, root: { kid, pub }, log_key: vkey }));
 }

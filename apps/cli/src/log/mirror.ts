@@ -1,5 +1,6 @@
 import {
   type AuditReport,
+  formatSuccession,
   formatTilePath,
   type LogReader,
   partialTiles,
@@ -9,12 +10,14 @@ import {
 } from '@logline/tlog';
 import { rm, rmdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { utf8 } from '@logline/canon-sign';
 import type { Context } from '../context.ts';
+import { identityOf } from '../receipts/log-key.ts';
 import { auditLog } from './audit-log.ts';
 import type { FolderLog } from './folder-log.ts';
 import type { SignedHead } from './head.ts';
 import type { OpenLog } from './open-log.ts';
-import { MAX_BUNDLE_BYTES, TILE_BYTES } from './tile-bytes.ts';
+import { MAX_BUNDLE_BYTES, ROTATIONS, TILE_BYTES } from './tile-bytes.ts';
 
 export type MirrorReport = { readonly report: AuditReport; readonly kept: number; readonly fetched: number };
 
@@ -24,7 +27,7 @@ export type MirrorReport = { readonly report: AuditReport; readonly kept: number
  */
 export async function mirror(
   context: Context,
-  { http, log }: OpenLog,
+  { http, keys }: OpenLog,
   folder: FolderLog,
   head: SignedHead,
   before: TreeHead | null,
@@ -57,8 +60,12 @@ export async function mirror(
     count.fetched += 1;
   };
   const known = before === null ? [] : [before];
+  const log = identityOf(keys.keys);
   const report = await auditLog(context, reader, { log, known, onTile, size: head.size, doing: 'exported' });
   if (report.fault === null) {
+    const { rotations } = formatSuccession(keys.succession);
+    // beside the checkpoint, so that the copy too leads whoever pinned the first key to the one that signed it
+    if (rotations.length > 0) await folder.write(ROTATIONS, utf8(`${JSON.stringify({ rotations })}\n`));
     await folder.write('checkpoint', new TextEncoder().encode(head.note));
     if (before !== null) await dropPartial(folder, before.size, head.size);
   }

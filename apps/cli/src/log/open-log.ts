@@ -1,13 +1,12 @@
-import type { LogIdentity } from '@logline/tlog';
-import { findToken } from '@logline/wallet';
+import type { LogKeyFollower } from '@logline/sdk';
 import { Option } from 'commander';
 import { needBaseUrl, needTenant } from '../config/settings.ts';
 import type { Context } from '../context.ts';
 import { CliError } from '../errors.ts';
-import { modeOf } from '../files.ts';
-import { pinnedLogKey, readVkey } from '../receipts/log-key.ts';
-import { isWalletOpen } from '../wallet/wallet-file.ts';
+import { freeTokenOf } from '../gateway.ts';
+import { followerOf, type PinnedKey, pinnedLogKey, readLogKey } from '../receipts/log-key.ts';
 import { HttpLog } from './http-log.ts';
+import { ROTATIONS, MAX_NOTE_BYTES } from './tile-bytes.ts';
 
 export type LogOptions = { readonly url?: string; readonly vkey?: string };
 
@@ -20,40 +19,36 @@ export function logOptions(): readonly Option[] {
     ),
     new Option(
       '--vkey <vkey>',
-      'verifier key of the log, or @file that holds it; the pinned one when left out',
+      'verifier key of the log, or @file that holds it (or what log keys --json prints); the pinned one when left out',
     ),
   ];
 }
 
-/** Which log, whose key counts, and where it is read. `keyText` names what is remembered of it. */
-export type OpenLog = { readonly http: HttpLog; readonly log: LogIdentity; readonly keyText: string };
+/** Where a log is read, and whose keys count: the pinned one, and those that rotations lead to. `keyText`, the pinned one, names what is remembered of it. */
+export type OpenLog = { readonly http: HttpLog; readonly keys: LogKeyFollower; readonly keyText: string };
 
 /** @throws CliError `USAGE` without a key to hold the log to: whatever it served would verify */
 export async function openLog(context: Context, { url, vkey }: LogOptions): Promise<OpenLog> {
-  const given = vkey === undefined ? null : await readVkey(vkey);
+  const given = vkey === undefined ? null : await readLogKey(context, vkey);
   if (url !== undefined) {
-    const key = given ?? needKey(null, url);
-    return { http: new HttpLog({ prefix: prefixOf(url), signal: context.deadline }), ...toLog(key) };
+    const http = new HttpLog({ prefix: prefixOf(url), signal: context.deadline });
+    return toOpen(context, http, given ?? needKey(null, url));
   }
   const settings = await context.settings();
   const tenant = needTenant(settings);
-  const token = await tokenOf(context, tenant);
+  const token = await freeTokenOf(context, tenant);
   const prefix = `${needBaseUrl(settings)}/v1/log/${tenant}`;
   const headers: Record<string, string> =
     token === null ? {} : { authorization: `ApiKey ${token}`, 'x-tenant-id': tenant };
   const key = given ?? needKey(await pinnedLogKey(context, tenant, null), `the tenant ${tenant}`);
-  return { http: new HttpLog({ prefix, headers, signal: context.deadline }), ...toLog(key) };
+  return toOpen(context, new HttpLog({ prefix, headers, signal: context.deadline }), key);
 }
 
 /** The key for a log that is read elsewhere: `--vkey`, else the one pinned for the tenant of the settings. */
-export async function keyFor(
-  context: Context,
-  { vkey }: LogOptions,
-  what: string,
-): Promise<Omit<OpenLog, 'http'>> {
-  if (vkey !== undefined) return toLog(await readVkey(vkey));
+export async function keyFor(context: Context, { vkey }: LogOptions, what: string): Promise<PinnedKey> {
+  if (vkey !== undefined) return await readLogKey(context, vkey);
   const { tenant } = await context.settings();
-  return toLog(needKey(tenant === undefined ? null : await pinnedLogKey(context, tenant, null), what));
+  return needKey(tenant === undefined ? null : await pinnedLogKey(context, tenant, null), what);
 }
 
 /** The prefix of a log, without its final slash. @throws CliError `USAGE` */
@@ -68,23 +63,18 @@ export function prefixOf(text: string): string {
   return url.href.replace(/\/+$/, '').replace(/\/checkpoint$/, '');
 }
 
-type Key = Awaited<ReturnType<typeof readVkey>>;
-
-function toLog({ vkey, text }: Key): Omit<OpenLog, 'http'> {
-  return { log: { origin: vkey.name, vkeys: [vkey] }, keyText: text };
+/** A log with the key it is held to: it may show itself which keys follow. */
+export function toOpen(context: Context, http: HttpLog, key: PinnedKey): OpenLog {
+  return {
+    http,
+    keys: followerOf(context, key, () => http.get(ROTATIONS, MAX_NOTE_BYTES)),
+    keyText: key.text,
+  };
 }
 
-function needKey(key: Key | null, what: string): Key {
+function needKey(key: PinnedKey | null, what: string): PinnedKey {
   if (key !== null) return key;
   throw new CliError('USAGE', `no log key is known for ${what}`, {
     fix: 'add --vkey <vkey>, from somewhere else than the log itself (its operator, a colleague)',
   });
-}
-
-/** The tenant's token where it costs no question; null where there is none: a published log needs none. */
-async function tokenOf(context: Context, tenant: string): Promise<string | null> {
-  const settings = await context.settings();
-  if (settings.apiKey !== undefined && settings.apiKeyTenant === tenant) return settings.apiKey;
-  if (!isWalletOpen(settings) || (await modeOf(settings.walletPath)) === null) return null;
-  return findToken((await context.wallet()).wallet, tenant)?.token ?? null;
 }

@@ -6,9 +6,11 @@ import {
   TlogError,
   type TlogProof,
   verifyCheckpoint,
+  logKeyAt,
+  type LogKeys,
+  unknownKeyIds,
   verifyInclusion,
-  verifyReceipt,
-  type Vkey,
+  verifyReceiptInTime,
 } from '@logline/tlog';
 import { CliError } from '../errors.ts';
 import { isObject } from '../json-file.ts';
@@ -51,30 +53,28 @@ export function findEvidence(value: JsonValue): {
 }
 
 /** Every step of protocol §10 by itself, so that a person sees which one does not hold; then all at once, by the same function that commands use. */
-export function explainReceipt(
-  receipt: Receipt,
-  span: unknown,
-  key: { readonly vkey: Vkey; readonly text: string },
-): readonly ReceiptStep[] {
+export function explainReceipt(receipt: Receipt, span: unknown, keys: LogKeys): readonly ReceiptStep[] {
   const steps: ReceiptStep[] = [];
+  const vkey = logKeyAt(keys, Date.parse(receipt.ts));
+  const proof = attempt(() => parseProof(receipt.merkle));
   const bytes = spanBytesOf(span);
   steps.push(spanStep(receipt, bytes, span));
   steps.push(
     step('receipt', () => {
-      if (key.vkey.name !== receipt.log)
+      if (vkey.name !== receipt.log)
         throw new TlogError(
           'UNKNOWN_KEY',
-          `the key is of the log ${key.vkey.name}, the receipt of ${receipt.log}`,
+          `the key is of the log ${vkey.name}, the receipt of ${receipt.log}`,
         );
-      verifyObject('receipt', receipt, key.vkey.publicKey);
-      return `signed by the key of ${receipt.log}`;
+      const fault = attempt(() => verifyObject('receipt', receipt, vkey.publicKey));
+      if (fault instanceof Error) throw otherKey(proof, keys, fault);
+      return `signed by the key of ${receipt.log}${keys.length > 1 ? ` at ${receipt.ts}, ${vkey.keyId}` : ''}`;
     }),
   );
-  const proof = attempt(() => parseProof(receipt.merkle));
   steps.push(proofStep(receipt, proof));
   if (proof instanceof Error) return steps;
   const checkpoint = attempt(() =>
-    verifyCheckpoint(proof.checkpoint, { origin: receipt.log, vkeys: [key.vkey] }),
+    verifyCheckpoint(proof.checkpoint, { origin: receipt.log, vkeys: [vkey] }),
   );
   steps.push(
     checkpoint instanceof Error
@@ -100,10 +100,24 @@ export function explainReceipt(
     }),
   );
   // the steps above explain; this is the verdict, by the one function everything else relies on
-  const whole = attempt(() => verifyReceipt({ receipt, spanBytes: bytes, vkeys: [key.vkey] }));
+  const whole = attempt(() => verifyReceiptInTime({ receipt, spanBytes: bytes }, keys));
   if (whole instanceof Error && steps.every(({ outcome }) => outcome === 'ok'))
     steps.push({ name: 'all', outcome: 'failed', detail: reasonOf(whole) });
   return steps;
+}
+
+/** Which key would be needed, where the log itself has signed the checkpoint by one that is not known here. */
+function otherKey(proof: TlogProof | Error, keys: LogKeys, fault: Error): Error {
+  const unknown = proof instanceof Error ? [] : attempt(() => unknownKeyIds(proof.checkpoint, keys));
+  const [id] = unknown instanceof Error ? [] : unknown;
+  if (id === undefined) return fault;
+  const { name, keyId } = keys[0].vkey;
+  return new TlogError(
+    'UNKNOWN_KEY',
+    `signed by the key ${id} of ${name}, and what is known here begins with ${keyId}: if it is from before that key, give --log-key '${name}+${id}+…'; ` +
+      `if it is from after a rotation, logline log keys follows it`,
+    { cause: fault },
+  );
 }
 
 function spanStep(receipt: Receipt, bytes: Uint8Array | null, span: unknown): ReceiptStep {

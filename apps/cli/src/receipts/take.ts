@@ -1,20 +1,22 @@
 import { formatBase64, parseBase64 } from '@logline/canon-sign';
 import { parseSubject, type Receipt } from '@logline/contracts';
-import type { LogLineSDK, SignedSpan } from '@logline/sdk';
+import type { LogKeyFollower, LogLineSDK, SignedSpan } from '@logline/sdk';
 import {
   formatTilePath,
   growthTiles,
+  parseProof,
   TlogError,
   type TileId,
   type TreeHead,
   verifyGrowthFromTiles,
-  verifyReceipt,
   type VerifiedReceipt,
+  verifyReceiptInTime,
 } from '@logline/tlog';
 import type { Context } from '../context.ts';
 import { CliError } from '../errors.ts';
 import type { SeenLog, StateStore } from '../state-store.ts';
-import { pinnedLogKey } from './log-key.ts';
+import { connect, freeTokenOf } from '../gateway.ts';
+import { followerOf, pinnedLogKey } from './log-key.ts';
 
 /** `grown`: the log was shown to have grown from what was seen before; `later`: its tiles are not served yet, the next receipt will show it. */
 export type TakenReceipt = {
@@ -26,9 +28,9 @@ export type TakenReceipt = {
 
 /**
  * Verifies a receipt the moment it arrives and keeps it with its span. With a pinned log key a receipt that does not hold is an error: somebody
- * else signed it, or the log lied.
+ * else signed it, or the log lied. Where the log has gone on to another key, its rotations are followed from the pinned one.
  *
- * @throws CliError `NOT_VERIFIED`
+ * @throws CliError `NOT_VERIFIED`; RotationInvalidError
  */
 export async function takeReceipt(
   context: Context,
@@ -46,22 +48,37 @@ export async function takeReceipt(
     const path = await state.saveReceipt(tenant, receipt.index, span.this, { span, receipt });
     return { receipt, path, verified: 'no log key', growth: 'unchecked' };
   }
-  const verified = verify(receipt, bytes, key.vkey);
+  const follower = followerOf(context, key, () => readRotations(context, sdk));
+  const verified = await verify(receipt, bytes, follower);
   const path = await state.saveReceipt(tenant, receipt.index, span.this, {
     span,
     receipt,
     log_key: key.text,
   });
-  return { receipt, path, verified: 'yes', growth: await checkGrowth(state, sdk, key.text, verified) };
+  return {
+    receipt,
+    path,
+    verified: 'yes',
+    growth: await checkGrowth(state, sdk, key.text, { ...verified, timeMs: Date.parse(receipt.ts) }),
+  };
 }
 
-function verify(
+/** The operator signs for a tenant and may not read its log; the tenant's own token may, where there is one. */
+async function readRotations(context: Context, sdk: LogLineSDK): Promise<Uint8Array | null> {
+  const { tenant } = sdk;
+  const apiKey = await freeTokenOf(context, tenant);
+  return await (apiKey === null ? sdk : await connect(context, { tenant, apiKey })).logRotations();
+}
+
+async function verify(
   receipt: Receipt,
   spanBytes: Uint8Array,
-  vkey: Parameters<typeof verifyReceipt>[0]['vkeys'][number],
-): VerifiedReceipt {
+  follower: LogKeyFollower,
+): Promise<VerifiedReceipt> {
   try {
-    return verifyReceipt({ receipt, spanBytes, vkeys: [vkey] });
+    return await follower.verify(parseProof(receipt.merkle).checkpoint, (keys) =>
+      verifyReceiptInTime({ receipt, spanBytes }, keys),
+    );
   } catch (cause) {
     if (!(cause instanceof TlogError)) throw cause;
     throw new CliError(
@@ -75,12 +92,14 @@ function verify(
   }
 }
 
+type DatedHead = VerifiedReceipt & { readonly timeMs: number };
+
 /** The head kept is always one for which growth from every earlier one was shown. */
 async function checkGrowth(
   state: StateStore,
   sdk: LogLineSDK,
   logKey: string,
-  head: VerifiedReceipt,
+  head: DatedHead,
 ): Promise<TakenReceipt['growth']> {
   const seen = await state.seenLog(logKey);
   if (seen === null) {
@@ -122,6 +141,6 @@ async function fetchTiles(
   }
 }
 
-function toSeen({ origin, size, root, checkpoint }: VerifiedReceipt): SeenLog {
-  return { origin, size: String(size), root: formatBase64(root), note: checkpoint };
+function toSeen({ origin, size, root, checkpoint, timeMs }: DatedHead): SeenLog {
+  return { origin, size: String(size), root: formatBase64(root), note: checkpoint, timeMs };
 }

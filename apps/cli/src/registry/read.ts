@@ -1,8 +1,9 @@
 import { CanonError, parseHex, verifyObject } from '@logline/canon-sign';
 import type { Span } from '@logline/contracts';
-import type { LogLineSDK } from '@logline/sdk';
-import { TlogError, verifyReceipt, type Vkey } from '@logline/tlog';
+import type { LogKeyFollower, LogLineSDK } from '@logline/sdk';
+import { leafHash, parseProof, TlogError, verifyProof, verifyReceiptInTime } from '@logline/tlog';
 import { CliError } from '../errors.ts';
+import { identityOf } from '../receipts/log-key.ts';
 import { foldRegistry, type Registry, type RunnerRow } from './registry.ts';
 
 const PAGE = 1000;
@@ -38,7 +39,10 @@ export async function readRegistry(
 }
 
 /** What a wallet knows of a tenant beforehand. */
-export type Trust = { readonly root: { readonly kid: string; readonly pub: string }; readonly vkey: Vkey };
+export type Trust = {
+  readonly root: { readonly kid: string; readonly pub: string };
+  readonly keys: LogKeyFollower;
+};
 
 /**
  * The runners that secrets may be wrapped to: registered by a fact that is proven in the log, signed by a key that leads back to the pinned
@@ -53,21 +57,41 @@ export async function provenRunners(sdk: LogLineSDK, trust: Trust): Promise<read
     // neither tokens nor what is said of the log itself says who runs what
     const isNeeded = !span.intent.startsWith('registry.apikey.') && !span.intent.startsWith('registry.log.');
     if (!isNeeded) continue;
-    await verifyInLog(sdk, span, trust.vkey);
+    await verifyInLog(sdk, span, trust.keys);
     verifySigner(span, proven, trust);
     proven.push(span);
   }
   return [...foldRegistry(proven).runners.values()].filter(({ status }) => status === 'active');
 }
 
-async function verifyInLog(sdk: LogLineSDK, span: Span, vkey: Vkey): Promise<void> {
+/** By its receipt; one that is older than the pinned key, by the newest checkpoint, under which everything before it is too. */
+async function verifyInLog(sdk: LogLineSDK, span: Span, keys: LogKeyFollower): Promise<void> {
   const [receipt, logged] = await Promise.all([sdk.receipt(span.this), sdk.span(span.this)]);
   if (receipt === null || logged === null) throw notVerified(span, 'has no receipt');
+  const evidence = { receipt, spanBytes: logged.bytes };
   try {
-    verifyReceipt({ receipt, spanBytes: logged.bytes, vkeys: [vkey] });
+    await keys.verify(parseProof(receipt.merkle).checkpoint, (known) => verifyReceiptInTime(evidence, known));
   } catch (cause) {
     if (!(cause instanceof TlogError)) throw cause;
+    if (cause.code === 'UNKNOWN_KEY') return await verifyInTree(sdk, span, logged.bytes, keys);
     throw notVerified(span, `is not in the log as it is shown (${cause.code})`, cause);
+  }
+}
+
+async function verifyInTree(
+  sdk: LogLineSDK,
+  span: Span,
+  bytes: Uint8Array,
+  keys: LogKeyFollower,
+): Promise<void> {
+  const proof = new TextDecoder().decode(await sdk.logFile(`inclusion?this=${span.this}`));
+  try {
+    await keys.verify(parseProof(proof).checkpoint, (known) =>
+      verifyProof(proof, leafHash(bytes), identityOf(known)),
+    );
+  } catch (cause) {
+    if (!(cause instanceof TlogError)) throw cause;
+    throw notVerified(span, `is not in the log as it is shown: ${cause.message} (${cause.code})`, cause);
   }
 }
 

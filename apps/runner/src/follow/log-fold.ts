@@ -12,6 +12,7 @@ import {
   parseEdge,
   parseVkey,
   rootOf,
+  TlogError,
   verifyCheckpoint,
   type Vkey,
 } from '@logline/tlog';
@@ -138,7 +139,14 @@ export class LogFold {
       if (!isSame) throw mismatch(`the checkpoint of size ${size} is not of the facts read`);
     } catch (cause) {
       if (cause instanceof RunnerError) throw cause;
-      throw mismatch(`the checkpoint after fact ${facts.at(-1)?.place.index ?? -1} does not verify`, cause);
+      const isFirst = this.#edge.size === 0n && cause instanceof TlogError && cause.code === 'UNKNOWN_KEY';
+      throw mismatch(
+        `the checkpoint after fact ${facts.at(-1)?.place.index ?? -1} does not verify` +
+          (isFirst
+            ? ': pin the log key that the tenant was born with, even if another one signs by now'
+            : ''),
+        cause,
+      );
     }
     return edge;
   }

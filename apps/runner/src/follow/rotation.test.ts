@@ -33,9 +33,13 @@ const FROM_MS = NOW_MS + 60_000;
 
 /** A log whose commits are of one fact each, signed by whichever keys a test says. */
 class Reading {
-  readonly fold = new LogFold(PINS);
+  readonly fold: LogFold;
   #edge: Edge = emptyEdge();
   #index = 0;
+
+  constructor(pins: Pins = PINS) {
+    this.fold = new LogFold(pins);
+  }
 
   take({ bytes }: SignedSpan, timeMs: number, ...signers: readonly string[]): void {
     const leaf = leafHash(bytes);
@@ -72,6 +76,13 @@ function rotated(): Reading {
 }
 
 describe('a reading of a log whose key gives way to another', () => {
+  test('begins with the key of the birth, and says so to whoever pinned a later one', () => {
+    const reading = new Reading({ ...PINS, logKey: toVkey(ORIGIN, testKey('log-2').signer.publicKey) });
+    expect(() => reading.take(tenantCreatedSpan(), NOW_MS, 'log')).toThrow(
+      'pin the log key that the tenant was born with',
+    );
+  });
+
   test('goes on from the pinned key to the new one, also from where it was stored', () => {
     const reading = rotated();
     reading.take(another(2), FROM_MS - 1, 'log', 'log-2');

@@ -62,10 +62,11 @@ export function addCheckpoint(group: Command, makeContext: ContextMaker): void {
 }
 
 /** A file that holds a signed checkpoint, by itself or in a proof; else the size of one that the log still has. */
-async function readEarlier(context: Context, { http, log }: OpenLog, since: string): Promise<SignedHead> {
-  if (/^(0|[1-9][0-9]{0,17})$/.test(since)) return await fetchHead(http, log, BigInt(since));
+async function readEarlier(context: Context, { http, keys }: OpenLog, since: string): Promise<SignedHead> {
+  if (/^(0|[1-9][0-9]{0,17})$/.test(since)) return await fetchHead(http, keys, BigInt(since));
   const text = decodeFile(await readInput(resolve(context.io.cwd, since)), since);
-  return readHead(text.startsWith('c2sp.org/tlog-proof@') ? checkpointIn(text, since) : text, log, since);
+  const note = text.startsWith('c2sp.org/tlog-proof@') ? checkpointIn(text, since) : text;
+  return await readHead(note, keys, since);
 }
 
 function decodeFile(bytes: Uint8Array, name: string): string {

@@ -52,7 +52,7 @@ async function run(
   head: SignedHead,
 ): Promise<MirrorReport> {
   const note = await folder.checkpoint();
-  const before = note === null ? null : readHead(note, log.log, join(folder.dir, 'checkpoint'));
+  const before = note === null ? null : await readHead(note, log.keys, join(folder.dir, 'checkpoint'));
   if (before !== null && before.size > head.size)
     throw new CliError(
       'NOT_VERIFIED',

@@ -1,4 +1,11 @@
-import type { AuditFault, LogReader } from '@logline/tlog';
+import type { LogKeyFollower } from '@logline/sdk';
+import {
+  type AuditFault,
+  type LogIdentity,
+  type LogReader,
+  TlogError,
+  verifyCheckpoint,
+} from '@logline/tlog';
 import type { Command } from 'commander';
 import { resolve } from 'node:path';
 import { addCommand, type ContextMaker } from '../../command.ts';
@@ -9,7 +16,17 @@ import { auditLog, toDocument } from '../../log/audit-log.ts';
 import { FolderLog } from '../../log/folder-log.ts';
 import { pinnedHead } from '../../log/head.ts';
 import { HttpLog } from '../../log/http-log.ts';
-import { keyFor, type LogOptions, logOptions, openLog, type OpenLog, prefixOf } from '../../log/open-log.ts';
+import { MAX_NOTE_BYTES, ROTATIONS } from '../../log/tile-bytes.ts';
+import { followerOf, identityOf } from '../../receipts/log-key.ts';
+import {
+  keyFor,
+  type LogOptions,
+  logOptions,
+  openLog,
+  type OpenLog,
+  prefixOf,
+  toOpen,
+} from '../../log/open-log.ts';
 
 export function addFsck(group: Command, makeContext: ContextMaker): void {
   addCommand<LogOptions>(group, makeContext, {
@@ -24,7 +41,8 @@ export function addFsck(group: Command, makeContext: ContextMaker): void {
     options: logOptions(),
     run: async (context, options, [given]) => {
       const { out } = context;
-      const { reader, where, log, keyText } = await openAny(context, options, given);
+      const { reader, where, keys, keyText } = await openAny(context, options, given);
+      const log = await identityFor(reader, keys);
       const pinned = await pinnedHead(context, keyText);
       const known = pinned !== null && pinned.origin === log.origin ? [pinned] : [];
       const report = await auditLog(context, reader, { log, known, size: null, doing: 'checked' });
@@ -53,15 +71,31 @@ async function openAny(
   options: LogOptions,
   given: string | undefined,
 ): Promise<Omit<OpenLog, 'http'> & { readonly reader: LogReader; readonly where: string }> {
-  if (given === undefined) {
-    const { http, ...rest } = await openLog(context, options);
+  if (given === undefined || /^https?:/.test(given)) {
+    const { http, ...rest } =
+      given === undefined ? await openLog(context, options) : await openUrl(context, options, given);
     return { reader: http, where: http.prefix, ...rest };
   }
-  if (/^https?:/.test(given)) {
-    const prefix = prefixOf(given);
-    const key = await keyFor(context, options, prefix);
-    return { reader: new HttpLog({ prefix, signal: context.deadline }), where: prefix, ...key };
-  }
-  const dir = resolve(context.io.cwd, given);
-  return { reader: await FolderLog.open(dir), where: given, ...(await keyFor(context, options, given)) };
+  const folder = await FolderLog.open(resolve(context.io.cwd, given));
+  const key = await keyFor(context, options, given);
+  const keys = followerOf(context, key, () => folder.read(ROTATIONS, MAX_NOTE_BYTES));
+  return { reader: folder, where: given, keys, keyText: key.text };
+}
+
+async function openUrl(context: Context, options: LogOptions, url: string): Promise<OpenLog> {
+  const prefix = prefixOf(url);
+  const http = new HttpLog({ prefix, signal: context.deadline });
+  return toOpen(context, http, await keyFor(context, options, prefix));
+}
+
+/** With the keys that its checkpoint needs, where its rotations lead to them; that it does not hold is for the audit to say. */
+async function identityFor(reader: LogReader, keys: LogKeyFollower): Promise<LogIdentity> {
+  const note = await reader.checkpoint();
+  if (note !== null)
+    await keys.verify(note, (known) => void verifyCheckpoint(note, identityOf(known))).catch(unlessNoKey);
+  return identityOf(keys.keys);
+}
+
+function unlessNoKey(error: unknown): void {
+  if (!(error instanceof TlogError)) throw error;
 }

@@ -9,6 +9,7 @@ import { writePublic } from '../../files.ts';
 import { findEntry, parseWanted } from '../../log/find-entry.ts';
 import { checkGrowth, fetchHead, takeHead } from '../../log/head.ts';
 import { type LogOptions, logOptions, openLog } from '../../log/open-log.ts';
+import { identityOf } from '../../receipts/log-key.ts';
 import { VerifiedEntries } from '../../log/verified-entries.ts';
 
 type Options = LogOptions & { readonly size?: number; readonly out?: string };
@@ -48,11 +49,11 @@ export function addProve(group: Command, makeContext: ContextMaker): void {
         throw new CliError('NOT_FOUND', `entry ${index} came after the checkpoint of size ${size}`, {
           fix: 'leave --size out',
         });
-      const head = size === newest.size ? newest : await fetchHead(log.http, log.log, size);
+      const head = size === newest.size ? newest : await fetchHead(log.http, log.keys, size);
       await checkGrowth(log.http, head, newest, (await context.state()).dir);
       const hashes = await entries.prove(index, leaf, head);
       const text = formatProof({ index, hashes, checkpoint: head.note });
-      verifyProof(text, leaf, log.log);
+      verifyProof(text, leaf, identityOf(log.keys.keys));
       if (options.out !== undefined)
         await writePublic(resolve(io.cwd, options.out), new TextEncoder().encode(text));
       out.note(`entry ${index} is under the signed root of ${size} entries of ${head.origin}`);

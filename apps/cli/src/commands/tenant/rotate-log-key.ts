@@ -1,4 +1,4 @@
-import { parseHex, signerFromSeed, signObject, type LocalSigner } from '@logline/canon-sign';
+import { signObject } from '@logline/canon-sign';
 import { formatInstant, isName, parseInstant } from '@logline/contracts';
 import { formatVkey } from '@logline/tlog';
 import { type Command, Option } from 'commander';
@@ -6,9 +6,8 @@ import { resolve } from 'node:path';
 import { addCommand, type ContextMaker } from '../../command.ts';
 import { needArg } from '../../context.ts';
 import { CliError } from '../../errors.ts';
-import { readPrivate } from '../../files.ts';
 import { connect } from '../../gateway.ts';
-import { readJsonObject, stringField } from '../../json-file.ts';
+import { readKeyFile } from '../../registry/key-file.ts';
 import { readOperatorKey } from '../../registry/operator-key.ts';
 import { submit } from '../../submit.ts';
 
@@ -25,7 +24,7 @@ export function registerRotation(group: Command, makeContext: ContextMaker): voi
     summary: "lead a tenant's log on to another key",
     about:
       'For the operator of an installation, once its ledgers hold the new key as well (docs/log-key-rotation.md). log_pub in the operator key file is still the old\n' +
-      'key; from the time given on receipts are signed by the new one.',
+      'key; from the time given on receipts are signed by the new one. logline ledger log-keys --new-key-file says which tenants are left.',
     examples: [
       'logline tenant rotate-log-key acme --new-key-file ./log-2.json --from 2026-12-01T00:00:00Z',
       'logline tenant rotate-log-key acme --operator-key-file ./operator.json --new-key-file ./log-2.json --from 2026-12-01T00:00:00Z --json',
@@ -53,7 +52,7 @@ export function registerRotation(group: Command, makeContext: ContextMaker): voi
           ? settings.operatorKeyFile
           : resolve(io.cwd, options.operatorKeyFile),
       );
-      const next = await readLogKey(resolve(io.cwd, options.newKeyFile));
+      const next = await readKeyFile(resolve(io.cwd, options.newKeyFile), 'log key');
       const origin = `${operator.origin}/${tenant}`;
       const [previous, logKey] = [operator.logPub, next.publicKey].map((pub) => formatVkey(origin, pub));
       const from = formatInstant(fromMs);
@@ -74,12 +73,4 @@ export function registerRotation(group: Command, makeContext: ContextMaker): voi
       );
     },
   });
-}
-
-async function readLogKey(path: string): Promise<LocalSigner> {
-  const object = readJsonObject(await readPrivate(path, 'log key'), path);
-  const [kid, seed] = [stringField(object, 'kid', path), stringField(object, 'seed', path)];
-  if (kid === undefined || seed === undefined || !/^[0-9a-f]{64}$/.test(seed))
-    throw new CliError('INVALID_INPUT', `${path} is not a key file: {"kid": "…", "seed": "<64 hex>"}`);
-  return signerFromSeed(kid, parseHex(seed, 32));
 }

@@ -20,7 +20,7 @@ import { isObject, type JsonObject, readJsonObject } from '../../json-file.ts';
 import { manifestToEdit } from '../../manifest/default-file.ts';
 import { draftedGrant, editManifest, withGrant } from '../../manifest/edit.ts';
 import { parseContainer, subjectOfManifest } from '../../manifest/subject.ts';
-import { readVkey } from '../../receipts/log-key.ts';
+import { followerOf, readLogKey } from '../../receipts/log-key.ts';
 import { provenRunners } from '../../registry/read.ts';
 import type { RunnerRow } from '../../registry/registry.ts';
 
@@ -163,8 +163,9 @@ async function runnersFor(
       fix: `logline login --tenant ${tenant} --log-key <vkey> --root <kid>:<public key>`,
     });
   }
-  const { vkey } = await readVkey(pin.log_key);
-  const all = await provenRunners(await connect(context, { tenant }), { root: pin.root, vkey });
+  const sdk = await connect(context, { tenant });
+  const keys = followerOf(context, await readLogKey(context, pin.log_key), () => sdk.logRotations());
+  const all = await provenRunners(sdk, { root: pin.root, keys });
   const provider = aud.split(':', 1)[0] ?? aud;
   const runners = all.filter(
     (row) => row.providers.includes(provider) && (only === undefined || only.includes(row.runner)),
