@@ -8,6 +8,7 @@ import { Pace, type PaceOptions } from './pace.ts';
 import { park } from './park.ts';
 import { Publisher } from './publisher.ts';
 import { Puller } from './puller.ts';
+import { acksAll } from './stream-settings.ts';
 
 /**
  * How messages reach the handler. `ordered`: one at a time, nothing overtakes. `batch`: as many as are there, up to `limit`, together, and under load not
@@ -76,6 +77,8 @@ export class MessageLoop {
   readonly #publisher: Publisher;
   readonly #limit: number;
   readonly #pace: Pace | undefined;
+  /** Whether an ack of ours stands for all messages before it too. */
+  readonly #acksAll: boolean;
   #puller: Puller | undefined;
   #heartbeat: NodeJS.Timeout | undefined;
   /** Everything delivered and not settled: waiting or being handled. */
@@ -97,7 +100,8 @@ export class MessageLoop {
     this.#classify = options.classify ?? classifyBy();
     this.#log = options.log ?? noLog;
     this.#publisher = new Publisher(options.nc);
-    const { how } = options;
+    const { how, stream, consumer } = options;
+    this.#acksAll = how.mode !== 'concurrent' && acksAll(stream, consumer);
     this.#pace = how.mode === 'batch' && how.pace !== undefined ? new Pace(how.pace) : undefined;
     this.#limit =
       options.how.mode === 'concurrent'
@@ -292,12 +296,7 @@ export class MessageLoop {
     for (let attempt = 1; ; attempt++) {
       try {
         const rejections = toRejections(this.#options.how.mode, await this.#options.handle(messages));
-        for (const message of messages) {
-          const rejection = rejections.get(message);
-          if (rejection === undefined) this.#settle(message);
-          else await this.#reject(rejection.error, message);
-        }
-        return;
+        return await this.#settleAll(messages, rejections);
       } catch (error) {
         switch (this.#verdict(error, attempt)) {
           case 'retry': {
@@ -310,7 +309,7 @@ export class MessageLoop {
             break;
           }
           case 'reject':
-            if (messages.length === 1) return await this.#reject(error, first);
+            if (messages.length === 1) return void (await this.#reject(error, first));
             // one of them cannot be handled: find it, and let the others through
             for (const message of messages) {
               if (this.#isStopping()) this.#giveBack([message]);
@@ -320,6 +319,25 @@ export class MessageLoop {
           case 'stop':
             throw error;
         }
+      }
+    }
+  }
+
+  /** In order. Where an ack stands for all before it, nothing behind a message that is still open is acknowledged. */
+  async #settleAll(
+    messages: readonly JetStreamContext[],
+    rejections: ReadonlyMap<JetStreamContext, Rejection>,
+  ): Promise<void> {
+    for (const [at, message] of messages.entries()) {
+      const rejection = rejections.get(message);
+      if (rejection !== undefined) {
+        const isSettled = await this.#reject(rejection.error, message);
+        if (!isSettled && this.#acksAll) return this.#giveBack(messages.slice(at + 1));
+      } else if (this.#acksAll && at < messages.length - 1) {
+        this.#remember(message);
+        this.counts.handled++;
+      } else {
+        this.#settle(message);
       }
     }
   }
@@ -337,7 +355,8 @@ export class MessageLoop {
     }
   }
 
-  async #reject(error: unknown, message: JetStreamContext): Promise<void> {
+  /** Whether the message is settled; not when we stop before it is parked, and it is given back. */
+  async #reject(error: unknown, message: JetStreamContext): Promise<boolean> {
     const rejected = this.#options.rejected ?? (this.stream === STREAMS.facts ? 'park' : 'terminate');
     const reason = reasonOf(error);
     const about = {
@@ -349,7 +368,10 @@ export class MessageLoop {
       trace: message.trace,
     };
     if (rejected === 'park') {
-      if (!(await this.#park(message, reason))) return this.#giveBack([message]);
+      if (!(await this.#park(message, reason))) {
+        this.#giveBack([message]);
+        return false;
+      }
       this.#log.error(about, 'a message that cannot be handled was parked');
     } else {
       this.#log.error(about, 'a message that cannot be handled was dropped');
@@ -358,6 +380,7 @@ export class MessageLoop {
     this.#remember(message);
     if (rejected === 'park') this.counts.parked++;
     else this.counts.terminated++;
+    return true;
   }
 
   /** Until it is stored, nothing behind it moves: a fact is never lost between two streams. False when we stop before that. */

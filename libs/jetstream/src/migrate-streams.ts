@@ -107,13 +107,16 @@ export async function createConsumer(nc: NatsConnection, { stream, config }: Dur
   await callApi(nc, call, { stream_name: stream, config, action: '' });
 }
 
-/** Where an existing consumer began, which cannot be changed: a leader may have recreated it behind what was acknowledged. */
+/**
+ * What of an existing consumer cannot be changed: where it began (a leader may have recreated it behind what was acknowledged), and how it is acknowledged, which
+ * becomes as wanted when its leader recreates it.
+ */
 async function startOf(nc: NatsConnection, stream: string, durable: string): Promise<object> {
   try {
     const { config } = await callApi(nc, `CONSUMER.INFO.${stream}.${durable}`, undefined);
     if (!isRecord(config)) return {};
-    const { deliver_policy, opt_start_seq } = config;
-    return { deliver_policy, ...(opt_start_seq === undefined ? {} : { opt_start_seq }) };
+    const { deliver_policy, opt_start_seq, ack_policy } = config;
+    return { deliver_policy, ack_policy, ...(opt_start_seq === undefined ? {} : { opt_start_seq }) };
   } catch (error) {
     if (error instanceof JetStreamError && error.code === 'NO_STREAM') return {};
     throw error;

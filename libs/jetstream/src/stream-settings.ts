@@ -144,14 +144,14 @@ const durable = (
   stream: string,
   name: string,
   filter: string,
-  more: { readonly ackWaitMs: number; readonly maxAckPending: number },
+  more: { readonly ackWaitMs: number; readonly maxAckPending: number; readonly acks?: 'each' | 'last' },
 ): DurableConsumer => ({
   stream,
   config: {
     durable_name: name,
     name,
     filter_subject: filter,
-    ack_policy: 'explicit',
+    ack_policy: more.acks === 'last' ? 'all' : 'explicit',
     deliver_policy: 'all',
     replay_policy: 'instant',
     // attempts are counted by the reader: a message the server gave up on would sit in a work queue for ever (facts/jetstream §7)
@@ -166,6 +166,8 @@ const durable = (
 const QUICK = { ackWaitMs: 3_000, maxAckPending: 1024 };
 /** Leaders recreate their consumer when they take over, so nothing waits for this. */
 const LED = { ackWaitMs: 30_000, maxAckPending: 1024 };
+/** What is read in order and settled in order: the last of a batch is acknowledged, and with it all before. */
+const LED_IN_ORDER = { ...LED, acks: 'last' } as const;
 
 /** Of one partition of the ledger. */
 export function ledgerConsumer(partition: number): DurableConsumer {
@@ -179,10 +181,18 @@ export function consumerConfigs(partitions = 1): readonly DurableConsumer[] {
     durable(STREAMS.report, CONSUMERS.gateReport, SUBJECT_PATTERNS.reported, QUICK),
     durable(STREAMS.verify, CONSUMERS.verifier, SUBJECT_PATTERNS.toVerify, QUICK),
     ...Array.from({ length: partitions }, (_, partition) => ledgerConsumer(partition)),
-    durable(STREAMS.facts, CONSUMERS.orchestrator(FIRST_PARTITION), ALL_STORED_FACTS, LED),
-    durable(STREAMS.facts, CONSUMERS.projector, ALL_STORED_FACTS, LED),
+    durable(STREAMS.facts, CONSUMERS.orchestrator(FIRST_PARTITION), ALL_STORED_FACTS, LED_IN_ORDER),
+    durable(STREAMS.facts, CONSUMERS.projector, ALL_STORED_FACTS, LED_IN_ORDER),
     durable(STREAMS.cosigned, CONSUMERS.projectorCosigned, SUBJECT_PATTERNS.cosigned, LED),
   ];
+}
+
+/** Whether an acknowledgement on this durable stands for every message before it too. */
+export function acksAll(stream: string, durableName: string): boolean {
+  return consumerConfigs().some(
+    (one) =>
+      one.stream === stream && one.config.durable_name === durableName && one.config['ack_policy'] === 'all',
+  );
 }
 
 /** The one reader a runner has: the facts of its tenant. */

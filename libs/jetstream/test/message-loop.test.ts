@@ -3,6 +3,7 @@ import {
   callApi,
   classifyBy,
   JetStreamError,
+  migrateStreams,
   PARKED_HEADERS,
   pullMessages,
   recreateConsumer,
@@ -377,6 +378,78 @@ describe('a reader of facts', () => {
     expect(headers.get(PARKED_HEADERS.reason)).toBe('BAD_HEADERS: a fact has no header Logline-Index');
     expect(headers.get(PARKED_HEADERS.sequence)).toBe('1');
     expect(headers.get('traceparent')).toContain('e'.repeat(32));
+  });
+});
+
+describe('a reader that acknowledges for all before it', () => {
+  const subject = (n: number) => `fact.run_state.running.acme.batch-${n}`;
+  const projector = { stream: STREAMS.facts, consumer: CONSUMERS.projector } as const;
+  type Floor = { readonly ack_floor: { readonly stream_seq: number }; readonly num_ack_pending: number };
+  const floorOf = async (): Promise<Floor> =>
+    (await callApi(nc, `CONSUMER.INFO.${STREAMS.facts}.${CONSUMERS.projector}`, undefined)) as Floor;
+  const textOf = ({ bytes }: JetStreamContext): string => new TextDecoder().decode(bytes);
+  const lastStored = async (): Promise<number> =>
+    ((await callApi(nc, `STREAM.INFO.${STREAMS.facts}`, undefined)) as { state: { last_seq: number } }).state
+      .last_seq;
+  const store = async (texts: readonly string[]): Promise<void> => {
+    for (const [n, text] of texts.entries()) await nc.request(subject(n), text, { timeout: 5_000 });
+  };
+
+  it('acknowledges the last of a batch, and everything is', async () => {
+    await recreateConsumer(nc, STREAMS.facts, CONSUMERS.projector, {
+      fromSequence: (await lastStored()) + 1,
+    });
+    await store(upTo(50).map(String));
+    let acks = 0;
+    const heard = nc.subscribe(`$JS.ACK.${STREAMS.facts}.${CONSUMERS.projector}.>`, {
+      callback: () => void acks++,
+    });
+    await nc.flush();
+    const seen: string[] = [];
+    const loop = pull({
+      ...projector,
+      how: { mode: 'batch', limit: 25 },
+      handle: async (messages) => {
+        seen.push(...messages.map(textOf));
+        await nc.flush(); // more come meanwhile
+      },
+    });
+    await eventually(() => expect(seen).toEqual(upTo(50).map(String)));
+    const last = await lastStored();
+    await eventually(async () =>
+      expect(await floorOf()).toMatchObject({ ack_floor: { stream_seq: last }, num_ack_pending: 0 }),
+    );
+    expect(loop.counts).toMatchObject({ handled: 50, parked: 0 });
+    expect(acks).toBeLessThan(50);
+    heard.unsubscribe();
+  });
+
+  it('acknowledges nothing behind a message that could not be parked before it had to stop', async () => {
+    const before = await lastStored();
+    await recreateConsumer(nc, STREAMS.facts, CONSUMERS.projector, { fromSequence: before + 1 });
+    await store(['a', 'b', 'garbage', 'd', 'e']);
+    // what cannot be parked now waits
+    await callApi(nc, `STREAM.DELETE.${STREAMS.parked}`, undefined);
+    const seen: string[] = [];
+    const handle: MessageLoopOptions['handle'] = async (messages) => {
+      seen.push(...messages.map(textOf));
+      return messages
+        .filter((message) => textOf(message) === 'garbage')
+        .map((message) => ({ message, error: new ContractError('BAD_HEADERS', 'garbage') }));
+    };
+    const first = pull({ ...projector, how: { mode: 'batch', limit: 5 }, handle });
+    await eventually(() => expect(first.counts.retried).toBeGreaterThan(0));
+    await first.stop();
+    expect((await floorOf()).ack_floor.stream_seq).toBeLessThan(before + 3);
+    await migrateStreams(nc);
+    await recreateConsumer(nc, STREAMS.facts, CONSUMERS.projector);
+    seen.length = 0;
+    const second = pull({ ...projector, how: { mode: 'batch', limit: 5 }, handle });
+    await eventually(async () =>
+      expect(await floorOf()).toMatchObject({ ack_floor: { stream_seq: before + 5 }, num_ack_pending: 0 }),
+    );
+    expect(seen).toContain('garbage');
+    expect(second.counts.parked).toBe(1);
   });
 });
 
