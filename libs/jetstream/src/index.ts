@@ -7,6 +7,7 @@ export { JetStreamContext } from './context.ts';
 export { JETSTREAM_FAULTS, JetStreamError, type Fault, type JetStreamErrorCode } from './errors.ts';
 export { toFactMessage, type FactMessage } from './fact-message.ts';
 export { FactSubmitter, type FactSubmitterOptions, type Submission } from './fact-submitter.ts';
+export { readFactsStream, type FactsStream } from './facts-stream.ts';
 export { followFacts, type FollowedFact, type Following, type FollowOptions } from './follow-facts.ts';
 export { lastFactOf, type LastFact } from './last-fact.ts';
 export { LedgerLines } from './ledger-lines.ts';
@@ -26,6 +27,7 @@ export {
   removeRunner,
   type MigrateOptions,
 } from './migrate-streams.ts';
+export { sayMissing, type MissingFacts } from './missing-facts.ts';
 export { PARKED_HEADERS } from './park.ts';
 export {
   MAX_MESSAGE_BYTES,
@@ -42,6 +44,7 @@ export { ReplyInbox, type ExpectedAcks } from './reply-inbox.ts';
 export { splitBodies, type Range } from './split-bodies.ts';
 export {
   consumerConfigs,
+  FACTS_MAX_AGE_MS,
   ledgerConsumer,
   runnerConsumer,
   streamConfigs,
