@@ -1,3 +1,4 @@
+export { warnOfAged } from './aged-facts.ts';
 export { answer, type PositionedAck } from './answer.ts';
 export { callApi } from './api.ts';
 export { classifyBy, type Classify } from './classify.ts';

@@ -3,6 +3,6 @@ export type MissingFacts = { readonly tenant: string; readonly from: number; rea
 
 /** What is missing and what mends it, in a sentence that every reader says alike. */
 export function sayMissing({ tenant, from, to }: MissingFacts): string {
-  const range = from === to ? `fact ${from}` : `facts ${from} to ${to}`;
-  return `${range} of ${tenant} have not come in order; if they have aged, \`logline ledger republish --again --tenant ${tenant} --from ${from}\` brings them back`;
+  const what = from === to ? `fact ${from} of ${tenant} has` : `facts ${from} to ${to} of ${tenant} have`;
+  return `${what} not come in order; if that is because of their age, \`logline ledger republish --again --tenant ${tenant} --from ${from}\` brings them again`;
 }

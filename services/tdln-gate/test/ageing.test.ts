@@ -10,6 +10,7 @@ import {
   startWorld,
   tenantCreatedSpan,
   testKey,
+  untilAged,
   type ServiceProcess,
   type World,
 } from '@logline/testing';
@@ -52,16 +53,6 @@ async function born(tenant: string): Promise<void> {
   await ledger.commit(tenant, [tenantCreatedSpan({ tenant, tsMs: Date.now() }).bytes, runner.bytes]);
 }
 
-async function aged(): Promise<void> {
-  await eventually(
-    async () => {
-      const { firstSequence, lastSequence } = await readFactsStream(nc);
-      expect(firstSequence).toBeGreaterThan(lastSequence);
-    },
-    { withinMs: 20_000 },
-  );
-}
-
 /** Reads of the newest verdict on a good manifest; they say how far the gate knows the log. */
 async function judged(tenant: string) {
   const apply = applySpan({ tenant, tsMs: Date.now() });
@@ -77,7 +68,7 @@ describe('a gate whose facts have aged', () => {
   it('starts again and judges from its snapshots', async () => {
     await born('kept');
     await eventually(async () => expect((await judged('kept'))?.reads).toMatchObject({ tenant: 1 }));
-    await aged();
+    await untilAged(nc);
     expect(await gate.stop()).toBe(0);
     gate = await startService('tdln-gate', env);
     expect(await readFactsStream(nc)).toMatchObject({ firstSequence: 3, lastSequence: 2 });
@@ -106,7 +97,7 @@ describe('a gate whose facts have aged', () => {
     expect(await gate.metric('gate_lacking_tenants')).toBe(1);
     await eventually(async () => expect((await judged('fresh'))?.reads).toMatchObject({ tenant: 1 }));
     // also when it starts again once all of that has aged, with nothing left that says so
-    await aged();
+    await untilAged(nc);
     expect(await gate.stop()).toBe(0);
     gate = await startService('tdln-gate', env);
 
@@ -123,7 +114,7 @@ describe('a gate whose facts have aged', () => {
     await eventually(async () => expect((await judged('silent'))?.reads).toMatchObject({ tenant: 1 }));
     await gate.stop();
     await callApi(nc, `STREAM.PURGE.KV_${GATE_BUCKET}`, undefined);
-    await aged();
+    await untilAged(nc);
     gate = await startService('tdln-gate', env);
     // it would be nobody's: the ledger, which knows better, sends the verdict back
     expect((await judged('silent'))?.no).toMatchObject({ code: '404_NOT_FOUND' });

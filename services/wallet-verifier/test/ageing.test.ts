@@ -28,6 +28,7 @@ import {
   tenantCreatedSpan,
   TEST_ORIGIN,
   testKey,
+  untilAged,
   type ServiceProcess,
   type World,
 } from '@logline/testing';
@@ -94,16 +95,6 @@ async function publish(tenant: string, run: string): Promise<void> {
   );
 }
 
-async function aged(): Promise<void> {
-  await eventually(
-    async () => {
-      const { firstSequence, lastSequence } = await readFactsStream(test);
-      expect(firstSequence).toBeGreaterThan(lastSequence);
-    },
-    { withinMs: 20_000 },
-  );
-}
-
 let proofs = 0;
 /** A proof of the tenant's manifest, as the gate passes it on, which knew its log up to `index`; what became of it. */
 async function prove(tenant: string, index = 2): Promise<unknown> {
@@ -157,7 +148,7 @@ describe('a verifier whose facts have aged', () => {
   it('starts again and judges from its snapshots', async () => {
     await publish('kept', 'first');
     expect(await prove('kept')).toBe('allow');
-    await aged();
+    await untilAged(test);
     expect(await verifier.stop()).toBe(0);
     verifier = await startService('wallet-verifier', env);
     expect(await readFactsStream(test)).toMatchObject({ firstSequence: 4, lastSequence: 3 });
