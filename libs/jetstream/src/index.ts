@@ -5,6 +5,7 @@ export { classifyBy, type Classify } from './classify.ts';
 export { Coalescer, type CoalescerOptions } from './coalescer.ts';
 export { connectNats, type NatsOptions } from './connect.ts';
 export { JetStreamContext } from './context.ts';
+export { emptyFacts } from './empty-facts.ts';
 export { JETSTREAM_FAULTS, JetStreamError, type Fault, type JetStreamErrorCode } from './errors.ts';
 export { toFactMessage, type FactMessage } from './fact-message.ts';
 export { FactSubmitter, type FactSubmitterOptions, type Submission } from './fact-submitter.ts';

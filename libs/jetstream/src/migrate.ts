@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { isPartition } from '@logline/contracts';
 import { connectNats } from './connect.ts';
+import { emptyFacts } from './empty-facts.ts';
 import { keepStreams, migrateStreams } from './migrate-streams.ts';
 
 /**
  * Streams and consumers as this version wants them: `node dist/migrate.js`, or `… --keep` to stay and do it again whenever the
- * server comes back (one machine). Reads LOGLINE_MIGRATOR_NATS_URL, …_NATS_USER (default migrator), …_NATS_PASSWORD_FILE, …_REPLICAS (default 1),
+ * server comes back (one machine), or `… --empty-facts` to begin with an empty stream of facts (docs/ageing.md). Reads LOGLINE_MIGRATOR_NATS_URL, …_NATS_USER (default migrator), …_NATS_PASSWORD_FILE, …_REPLICAS (default 1),
  * …_PARTITIONS of the ledger (default 1), …_FACTS_DAYS that a fact stays in its stream (default 30, 0 for ever; the same for each run).
  */
 const { env } = process;
@@ -55,7 +56,8 @@ if (process.argv.includes('--keep')) {
     });
   }
 } else {
-  await migrateStreams(nc, options);
+  const isEmptied = process.argv.includes('--empty-facts');
+  await (isEmptied ? emptyFacts : migrateStreams)(nc, options);
   await nc.close();
-  log.info({}, 'streams are as wanted');
+  log.info({ isEmptied }, 'streams are as wanted');
 }
