@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { utf8 } from '@logline/canon-sign';
 import { runnerUser } from '@logline/contracts';
-import { publishFacts, toFactMessage } from '@logline/jetstream';
+import { emptyFacts, publishFacts, toFactMessage } from '@logline/jetstream';
 import { createLog } from '@logline/service';
 import {
   eventually,
@@ -21,6 +21,7 @@ import { Follower } from '../src/follow/follower.ts';
 import { Memory } from '../src/journal/memory.ts';
 import { Tenant } from './tenant.ts';
 
+const MAX_AGE_MS = 1_500;
 let tenant: Tenant;
 let world: World;
 let nc: NatsConnection;
@@ -31,7 +32,7 @@ beforeAll(async () => {
   world = await startWorld({
     name: 'runner-ageing',
     postgres: false,
-    factsMaxAgeMs: 1_500,
+    factsMaxAgeMs: MAX_AGE_MS,
     runners: [{ tenant: tenant.tenant, runner: RUNNER }],
   });
   nc = await world.connect('test');
@@ -113,5 +114,17 @@ test('a runner that was away for longer than facts are kept waits for those it h
   await eventually(() => expect(one.follower.health).toBe(true));
   expect(one.memory.state.log.knowledge.index).toBe(7);
   expect(one.fatal).toEqual([]);
+  await one.close();
+});
+
+test('a runner goes on with its journal in a stream that was made anew and has not come as far', async () => {
+  await emptyFacts(await world.connect('migrator'), { factsMaxAgeMs: MAX_AGE_MS });
+  const one = await follow('one');
+  const { readSequence } = one.memory.state.log;
+  await tenant.apply({ image: 'localhost/x:4' });
+  await publish(8);
+  await eventually(() => expect(one.memory.state.log.knowledge.index).toBe(9));
+  expect(one.memory.state.log.readSequence).toBeLessThan(readSequence);
+  expect([one.follower.health, one.fatal]).toEqual([true, []]);
   await one.close();
 });

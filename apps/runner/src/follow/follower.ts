@@ -65,7 +65,8 @@ export class Follower {
 
   start(onFatal: (error: unknown) => void): void {
     this.#onFatal = onFatal;
-    void this.#begin(this.#memory.state.log.readSequence + 1).catch(onFatal);
+    // with the last one that was read: where the stream has nothing from there on, it may be another one, made anew
+    void this.#begin(Math.max(1, this.#memory.state.log.readSequence)).catch(onFatal);
   }
 
   async stop(): Promise<void> {
@@ -73,12 +74,13 @@ export class Follower {
     await this.#loop?.close();
   }
 
-  async #begin(fromSequence: number): Promise<void> {
-    const pending = await this.#untilAnswered(async () => {
-      await resetConsumer(this.#nc, STREAMS.facts, this.#consumer, fromSequence);
-      const info = await callApi(this.#nc, `CONSUMER.INFO.${STREAMS.facts}.${this.#consumer}`, undefined);
-      return info['num_pending'];
-    });
+  async #begin(wanted: number): Promise<void> {
+    let fromSequence = wanted;
+    let pending = await this.#readFrom(fromSequence);
+    if (pending === 0 && fromSequence > 1) {
+      fromSequence = 1;
+      pending = await this.#readFrom(fromSequence);
+    }
     if (this.#isStopped) return;
     this.#isFromBeginning = fromSequence === 1;
     this.#isBeginningAgain = false;
@@ -92,6 +94,15 @@ export class Follower {
       classify: classifyBy({ RunnerError: RUNNER_FAULTS }),
       onFatal: this.#onFatal,
       log: this.#log,
+    });
+  }
+
+  /** How many facts the durable will deliver from there on; undefined when stopped before anybody answered. */
+  async #readFrom(sequence: number): Promise<unknown> {
+    return await this.#untilAnswered(async () => {
+      await resetConsumer(this.#nc, STREAMS.facts, this.#consumer, sequence);
+      const info = await callApi(this.#nc, `CONSUMER.INFO.${STREAMS.facts}.${this.#consumer}`, undefined);
+      return info['num_pending'];
     });
   }
 
