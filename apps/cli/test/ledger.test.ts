@@ -51,6 +51,9 @@ describe('logline ledger', () => {
     expect(await person.must(['ledger', 'import', '/out'], by('{}', 0))).toMatchObject({
       args: ['import', '/out'],
     });
+    expect(
+      await person.must(['ledger', 'republish', '--again', '--tenant', 'acme'], by('{}', 0)),
+    ).toMatchObject({ args: ['republish', '--again', '--tenant', 'acme'] });
     expect(await person.must(['ledger', 'republish', '--from', '7'], by('{}', 0))).toMatchObject({
       args: ['republish', '--from', '7'],
     });

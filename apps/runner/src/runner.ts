@@ -119,7 +119,7 @@ export class Runner {
 
   /** True, or what is missing. */
   readonly checks: Readonly<Record<string, () => true | string>> = {
-    log: () => this.#follower.isHealthy || 'the log is not being read',
+    log: () => this.#follower.health,
     engine: () => this.#reconciler.isReachable || 'the engine does not answer',
     registered: () =>
       this.memory.state.log.knowledge.runners.get(this.#parts.config.runnerId)?.status === 'active' ||

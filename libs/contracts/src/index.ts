@@ -146,6 +146,7 @@ export {
   MOST_PARTITIONS,
   STREAMS,
   type StreamName,
+  VERIFIER_BUCKET,
 } from './streams.ts';
 export {
   acceptPartition,

@@ -1,4 +1,11 @@
-import { ANCHOR_BUCKET, CONSUMERS, FIRST_PARTITION, GATE_BUCKET, STREAMS } from './streams.ts';
+import {
+  ANCHOR_BUCKET,
+  CONSUMERS,
+  FIRST_PARTITION,
+  GATE_BUCKET,
+  STREAMS,
+  VERIFIER_BUCKET,
+} from './streams.ts';
 import {
   ALL_STORED_FACTS,
   ANY_INBOX,
@@ -47,14 +54,22 @@ function consume(stream: string, consumer: string, create?: { readonly filter: s
   ];
 }
 
+/** Where the stream begins: what a reader can no longer find there. */
+const SEE_FACTS = `$JS.API.STREAM.INFO.${STREAMS.facts}`;
+
 /** Read the logs by consumers of its own, which the server forgets when nobody asks for them any more; nothing is acknowledged. */
 function followFacts(): string[] {
   return [
-    `$JS.API.STREAM.INFO.${STREAMS.facts}`,
+    SEE_FACTS,
     `$JS.API.CONSUMER.CREATE.${STREAMS.facts}.>`,
     `$JS.API.CONSUMER.DELETE.${STREAMS.facts}.>`,
     `$JS.API.CONSUMER.MSG.NEXT.${STREAMS.facts}.>`,
   ];
+}
+
+/** Snapshots of what is known, in a bucket of one's own. */
+function keepSnapshots(bucket: string): string[] {
+  return [`$KV.${bucket}.>`, `$JS.API.STREAM.INFO.KV_${bucket}`, `$JS.API.DIRECT.GET.KV_${bucket}.>`];
 }
 
 const own = (user: string): { readonly allow: readonly string[] } => ({ allow: [`${inboxPrefix(user)}.>`] });
@@ -76,9 +91,7 @@ export function permissionsOf(user: NatsUser): NatsPermissions {
             ...consume(STREAMS.submit, CONSUMERS.gateSubmit),
             ...consume(STREAMS.report, CONSUMERS.gateReport),
             ...followFacts(),
-            `$KV.${GATE_BUCKET}.>`,
-            `$JS.API.STREAM.INFO.KV_${GATE_BUCKET}`,
-            `$JS.API.DIRECT.GET.KV_${GATE_BUCKET}.>`,
+            ...keepSnapshots(GATE_BUCKET),
           ],
         },
         subscribe,
@@ -91,6 +104,7 @@ export function permissionsOf(user: NatsUser): NatsPermissions {
             ANY_INBOX,
             ...consume(STREAMS.verify, CONSUMERS.verifier),
             ...followFacts(),
+            ...keepSnapshots(VERIFIER_BUCKET),
           ],
         },
         subscribe,
@@ -104,7 +118,7 @@ export function permissionsOf(user: NatsUser): NatsPermissions {
             SUBMIT_RECHECK,
             ANY_INBOX,
             `$JS.API.STREAM.MSG.GET.${STREAMS.facts}`,
-            `$JS.API.STREAM.INFO.${STREAMS.facts}`,
+            SEE_FACTS,
             SUBJECT_PATTERNS.anchors,
             `$JS.API.STREAM.MSG.GET.KV_${ANCHOR_BUCKET}`,
             // to the leader of another partition, where the tenant is
@@ -121,6 +135,7 @@ export function permissionsOf(user: NatsUser): NatsPermissions {
           allow: [
             submitService('deploy-orchestrator'),
             parked(CONSUMERS.orchestrator(FIRST_PARTITION), '>'),
+            SEE_FACTS,
             ...consume(STREAMS.facts, CONSUMERS.orchestrator(FIRST_PARTITION), { filter: ALL_STORED_FACTS }),
           ],
         },
@@ -131,6 +146,7 @@ export function permissionsOf(user: NatsUser): NatsPermissions {
         publish: {
           allow: [
             parked(CONSUMERS.projector, '>'),
+            SEE_FACTS,
             ...consume(STREAMS.facts, CONSUMERS.projector, { filter: ALL_STORED_FACTS }),
             ...consume(STREAMS.cosigned, CONSUMERS.projectorCosigned, { filter: SUBJECT_PATTERNS.cosigned }),
           ],

@@ -8,7 +8,7 @@ export const STREAMS = {
   verify: 'VERIFY',
   /** Judged requests on their way to the ledger: memory, work queue. */
   accept: 'ACCEPT',
-  /** Facts, in log order per tenant: file, S2, deny delete, republished to the bare subject. */
+  /** Facts, in log order per tenant: file, S2, deny delete, aged after 30 days, republished to the bare subject. */
   facts: 'FACTS',
   /** Checkpoints that a quorum of witnesses has cosigned: file, the newest of each log. */
   cosigned: 'COSIGNED',
@@ -30,6 +30,9 @@ export const CONSUMERS = {
 
 /** KV bucket of the gate's knowledge snapshots; rebuildable from the log. */
 export const GATE_BUCKET = 'gate_knowledge';
+
+/** KV bucket of the wallet-verifier's; the same. */
+export const VERIFIER_BUCKET = 'verifier_knowledge';
 
 /** KV bucket of the ledger's anchors, one a partition: what a database that was put back has to be held against. Not rebuildable. */
 export const ANCHOR_BUCKET = 'ledger_anchors';

@@ -9,6 +9,7 @@ export const JETSTREAM_FAULTS = {
   DUPLICATE: 'rejected', // a batch holds a message id that is already stored; read the last fact and go on behind it
   REFUSED: 'rejected', // any other no of the JetStream API; `apiCode` says which
   BAD_ANSWER: 'rejected', // a reply that is not what the API promises
+  SNAPSHOT_UNUSABLE: 'rejected', // a stored snapshot is damaged or of another version; the log is folded instead
   FORBIDDEN: 'fatal', // this NATS user may not: a fault of configuration
   CLOSED: 'fatal', // the connection was closed by us
 } as const satisfies Record<string, Fault>;

@@ -1,7 +1,8 @@
 import { ALL_STORED_FACTS, ContractError, STREAMS, type FactPlace } from '@logline/contracts';
 import { nuid, type NatsConnection } from '@nats-io/nats-core';
-import { callApi, isRecord } from './api.ts';
+import { callApi } from './api.ts';
 import type { JetStreamContext } from './context.ts';
+import { readFactsStream } from './facts-stream.ts';
 import { noLog, type Log } from './log.ts';
 import { Puller } from './puller.ts';
 
@@ -36,6 +37,7 @@ export type Following = {
 };
 
 const LIMIT = 512;
+const LOOK_EVERY_MS = 1_000;
 /** The server removes a follower it has not heard from. */
 const FORGOTTEN_AFTER_MS = 60_000;
 
@@ -66,6 +68,7 @@ class Follower implements Following {
   #queue: JetStreamContext[] = [];
   #draining: Promise<void> | undefined;
   #isRecreating = false;
+  #looking: NodeJS.Timeout | undefined;
   #isStopped = false;
 
   constructor(nc: NatsConnection, options: FollowOptions) {
@@ -80,10 +83,11 @@ class Follower implements Following {
   }
 
   async begin(): Promise<void> {
-    const info = await callApi(this.#nc, `STREAM.INFO.${STREAMS.facts}`, undefined);
-    const state = isRecord(info['state']) ? info['state']['last_seq'] : undefined;
-    this.#target = typeof state === 'number' ? state : 0;
+    this.#target = (await readFactsStream(this.#nc)).lastSequence;
     await this.#create();
+    const looking = setInterval(() => void this.#lookForAged(), LOOK_EVERY_MS);
+    void this.caughtUp.then(() => clearInterval(looking));
+    this.#looking = looking;
   }
 
   sequence(): number {
@@ -96,6 +100,7 @@ class Follower implements Following {
 
   async stop(): Promise<void> {
     this.#isStopped = true;
+    clearInterval(this.#looking);
     this.#puller?.stop();
     this.#queue = [];
     await this.#draining;
@@ -135,6 +140,17 @@ class Follower implements Following {
       onInterrupted: () => void this.#recreate(),
     });
     if (!this.#isStopped) this.#puller.start();
+  }
+
+  /** What was stored at the start may age before it is handed over, and then nothing comes that would say so. */
+  async #lookForAged(): Promise<void> {
+    try {
+      const { firstSequence } = await readFactsStream(this.#nc);
+      if (firstSequence > this.#target && this.#queue.length === 0 && this.#draining === undefined)
+        this.#markCaughtUp();
+    } catch (error) {
+      this.#log.debug({ err: error }, 'the stream of facts does not answer now');
+    }
   }
 
   async #recreate(): Promise<void> {
@@ -189,6 +205,7 @@ class Follower implements Following {
       }
     } catch (error) {
       this.#isStopped = true;
+      clearInterval(this.#looking);
       this.#puller?.stop();
       this.#options.onFatal(error);
     }

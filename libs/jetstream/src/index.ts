@@ -1,12 +1,15 @@
+export { warnOfAged } from './aged-facts.ts';
 export { answer, type PositionedAck } from './answer.ts';
 export { callApi } from './api.ts';
 export { classifyBy, type Classify } from './classify.ts';
 export { Coalescer, type CoalescerOptions } from './coalescer.ts';
 export { connectNats, type NatsOptions } from './connect.ts';
 export { JetStreamContext } from './context.ts';
+export { emptyFacts } from './empty-facts.ts';
 export { JETSTREAM_FAULTS, JetStreamError, type Fault, type JetStreamErrorCode } from './errors.ts';
 export { toFactMessage, type FactMessage } from './fact-message.ts';
 export { FactSubmitter, type FactSubmitterOptions, type Submission } from './fact-submitter.ts';
+export { readFactsStream, type FactsStream } from './facts-stream.ts';
 export { followFacts, type FollowedFact, type Following, type FollowOptions } from './follow-facts.ts';
 export type { HeaderPair } from './header-lines.ts';
 export { lastFactOf, type LastFact } from './last-fact.ts';
@@ -27,6 +30,7 @@ export {
   removeRunner,
   type MigrateOptions,
 } from './migrate-streams.ts';
+export { sayMissing, type MissingFacts } from './missing-facts.ts';
 export { WRITERS_PACE, type PaceOptions } from './pace.ts';
 export { PARKED_HEADERS } from './park.ts';
 export { MAX_MESSAGE_BYTES, Publisher, type PublishOptions, type Stored } from './publisher.ts';
@@ -38,6 +42,7 @@ export { ReplyInbox, type ExpectedAcks } from './reply-inbox.ts';
 export { splitBodies, type Range } from './split-bodies.ts';
 export {
   consumerConfigs,
+  FACTS_MAX_AGE_MS,
   ledgerConsumer,
   runnerConsumer,
   streamConfigs,

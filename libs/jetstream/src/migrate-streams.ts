@@ -18,6 +18,8 @@ export type MigrateOptions = {
   readonly replicas?: number;
   /** Of the ledger; 1. */
   readonly partitions?: number;
+  /** After which a fact leaves its stream: 30 days; 0 for never. What is older goes at once when it is made shorter. */
+  readonly factsMaxAgeMs?: number;
 };
 
 /**
@@ -27,10 +29,10 @@ export type MigrateOptions = {
  */
 export async function migrateStreams(
   nc: NatsConnection,
-  { replicas = 1, partitions = 1 }: MigrateOptions = {},
+  { replicas = 1, partitions = 1, factsMaxAgeMs }: MigrateOptions = {},
 ): Promise<void> {
   assertServer(nc.info?.version ?? '0');
-  for (const config of streamConfigs(replicas)) await applyStream(nc, config);
+  for (const config of streamConfigs(replicas, factsMaxAgeMs)) await applyStream(nc, config);
   for (const consumer of consumerConfigs(partitions)) await applyConsumer(nc, consumer);
 }
 

@@ -11,6 +11,7 @@ import {
   SUBJECT_PATTERNS,
   SUBMIT_CLIENT,
   SUBMIT_RECHECK,
+  VERIFIER_BUCKET,
 } from '@logline/contracts';
 
 /** All streams and durable consumers, as the JetStream API spells them (durations in nanoseconds). Pure data; `migrate-streams.ts` applies it. */
@@ -23,7 +24,8 @@ export type ConsumerConfig = {
   readonly [setting: string]: unknown;
 };
 
-const seconds = (count: number): number => count * 1_000_000_000;
+const millis = (count: number): number => count * 1_000_000;
+const seconds = (count: number): number => millis(count * 1_000);
 const MIB = 1024 * 1024;
 
 /** Requests on the way: back-pressure, not storage. What does not fit is refused at the door, never dropped later. */
@@ -40,8 +42,34 @@ const queue = (name: string, subjects: readonly string[], replicas: number): Str
   num_replicas: replicas,
 });
 
-/** Every stream, and the buckets of the gate and of the ledger. `replicas`: 1 on one machine, 3 in production. */
-export function streamConfigs(replicas: number): readonly StreamConfig[] {
+/** Snapshots of what a service knows of the logs: a KV bucket as the client makes it. */
+const snapshots = (bucket: string, replicas: number): StreamConfig => ({
+  name: `KV_${bucket}`,
+  subjects: [`$KV.${bucket}.>`],
+  storage: 'file',
+  retention: 'limits',
+  discard: 'new',
+  compression: 's2',
+  max_msgs_per_subject: 1,
+  max_bytes: 1024 * MIB,
+  allow_rollup_hdrs: true,
+  deny_delete: true,
+  allow_direct: true,
+  max_age: 0,
+  num_replicas: replicas,
+});
+
+/** How long facts stay in their stream when nothing else is said; their log stays in PostgreSQL (decision 0018). */
+export const FACTS_MAX_AGE_MS = 30 * 24 * 3_600_000;
+/** A fact that is sent twice in this time is stored once. */
+const FACTS_ONCE_MS = 120_000;
+
+/**
+ * Every stream, and the buckets of gate, verifier and ledger.
+ * @param replicas - 1 on one machine, 3 in production
+ * @param factsMaxAgeMs - after which a fact leaves its stream; 0 for never
+ */
+export function streamConfigs(replicas: number, factsMaxAgeMs = FACTS_MAX_AGE_MS): readonly StreamConfig[] {
   return [
     // its own stream for each kind of sender: a flood of clients must not starve what already happened
     queue(STREAMS.submit, [SUBMIT_CLIENT, SUBMIT_RECHECK], replicas),
@@ -75,8 +103,9 @@ export function streamConfigs(replicas: number): readonly StreamConfig[] {
         src: ALL_STORED_FACTS,
         dest: [1, 2, 3, 4].map((token) => `{{wildcard(${token})}}`).join('.'),
       },
-      max_age: 0,
-      duplicate_window: seconds(120),
+      max_age: millis(factsMaxAgeMs),
+      // the server takes no window that is longer than the age
+      duplicate_window: millis(factsMaxAgeMs === 0 ? FACTS_ONCE_MS : Math.min(FACTS_ONCE_MS, factsMaxAgeMs)),
       num_replicas: replicas,
     },
     {
@@ -104,22 +133,8 @@ export function streamConfigs(replicas: number): readonly StreamConfig[] {
       duplicate_window: seconds(120),
       num_replicas: replicas,
     },
-    {
-      // a KV bucket as the client makes it
-      name: `KV_${GATE_BUCKET}`,
-      subjects: [`$KV.${GATE_BUCKET}.>`],
-      storage: 'file',
-      retention: 'limits',
-      discard: 'new',
-      compression: 's2',
-      max_msgs_per_subject: 1,
-      max_bytes: 1024 * MIB,
-      allow_rollup_hdrs: true,
-      deny_delete: true,
-      allow_direct: true,
-      max_age: 0,
-      num_replicas: replicas,
-    },
+    snapshots(GATE_BUCKET, replicas),
+    snapshots(VERIFIER_BUCKET, replicas),
     {
       name: `KV_${ANCHOR_BUCKET}`,
       subjects: [SUBJECT_PATTERNS.anchors],

@@ -42,9 +42,22 @@ describe('dist/migrate.js', () => {
       name: 'verifier',
     });
   });
+  it('lets facts age after as many days as it is told', async () => {
+    const nc = await world.connect('test');
+    const maxAge = async () => {
+      const { config } = await callApi(nc, 'STREAM.INFO.FACTS', undefined);
+      return (config as { max_age: number }).max_age / (24 * 3_600 * 1e9);
+    };
+    expect(run({ LOGLINE_MIGRATOR_FACTS_DAYS: '90' }).status).toBe(0);
+    expect(await maxAge()).toBe(90);
+    expect(run().status).toBe(0);
+    expect(await maxAge()).toBe(30);
+  });
   it('refuses an environment that is not enough', () => {
     expect(run({ LOGLINE_MIGRATOR_NATS_URL: '' }).status).toBe(2);
     expect(run({ LOGLINE_MIGRATOR_REPLICAS: '2' }).status).toBe(2);
+    for (const days of ['-1', 'soon', '0.5'])
+      expect(run({ LOGLINE_MIGRATOR_FACTS_DAYS: days }).status).toBe(2);
   });
   it('fails with another user, which may not', () => {
     const password = world.writeFile('gateway.password', passwordOf('gateway'));

@@ -54,6 +54,23 @@ describe('streams and consumers', () => {
     await callApi(nc, `STREAM.PURGE.${STREAMS.submit}`, undefined);
   });
 
+  it('gives the stream of facts an age, anew and where it stands already, and takes nothing else from it', async () => {
+    const migrator = await world.connect('migrator');
+    const settings = async () => {
+      const { config } = await callApi(nc, `STREAM.INFO.${STREAMS.facts}`, undefined);
+      return config as Record<string, unknown>;
+    };
+    const days = (count: number): number => count * 24 * 3_600 * 1e9;
+    const wanted = streamConfigs(1).find(({ name }) => name === STREAMS.facts);
+    expect(wanted).toMatchObject({ max_age: days(30), deny_delete: true, deny_purge: true });
+    await migrateStreams(migrator, { factsMaxAgeMs: 0 });
+    expect(await settings()).toMatchObject({ ...wanted, max_age: 0 });
+    await migrateStreams(migrator, { factsMaxAgeMs: 60_000 });
+    expect(await settings()).toMatchObject({ ...wanted, max_age: 60e9, duplicate_window: 60e9 });
+    await migrateStreams(migrator);
+    expect(await settings()).toMatchObject({ ...wanted });
+  });
+
   it('refuses to delete or purge facts', async () => {
     await nc.request('fact.deploy.planned.acme.web', '{}');
     await expect(callApi(nc, `STREAM.PURGE.${STREAMS.facts}`, undefined)).rejects.toMatchObject({

@@ -14,5 +14,12 @@ export {
 export { readConfig } from './read-config.ts';
 export { Readiness, type ReadinessCheck, type ReadinessReport } from './readiness.ts';
 export { readKeyFile, readSecretFile } from './secret-file.ts';
-export { HttpConfig, IsSecretFile, LOG_LEVELS, ServiceConfig, type LogLevel } from './service-config.ts';
+export {
+  HttpConfig,
+  IsSecretFile,
+  KnowledgeConfig,
+  LOG_LEVELS,
+  ServiceConfig,
+  type LogLevel,
+} from './service-config.ts';
 export { runStopSteps, type StopStep } from './shutdown.ts';

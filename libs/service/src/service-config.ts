@@ -41,6 +41,17 @@ export class ServiceConfig extends HttpConfig {
   readonly natsPasswordFile: string;
 }
 
+/** For a service that keeps what it knows of the logs. */
+export class KnowledgeConfig extends ServiceConfig {
+  /** How often what changed of the knowledge is saved, so that a restart need not read all facts, and can do without those that have aged. */
+  @IsOptional()
+  @Type(() => Number)
+  @IsInt()
+  @Min(100)
+  @Max(3_600_000)
+  readonly snapshotEveryMs: number = 30_000;
+}
+
 /** The key holds the path of a file that is there. Read it where it is needed, by `readSecretFile` or `readKeyFile`. */
 export function IsSecretFile(): PropertyDecorator {
   return (target, property) => {

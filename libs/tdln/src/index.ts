@@ -34,7 +34,7 @@ export { type Asker, type OperatorKey } from './signer.ts';
 export { parseSnapshot, parseSnapshotText, snapshotOf, snapshotText } from './snapshot.ts';
 export { checkSpan } from './span-check.ts';
 export { validate, type ValidateInput, type Verdict, type VerdictNo, type VerdictOk } from './validate.ts';
-export { TenantKnowledge, type StoredFact } from './tenant-knowledge.ts';
+export { TenantKnowledge, type Lack, type StoredFact } from './tenant-knowledge.ts';
 export { toUnavailable, toUnreadable } from './unreadable.ts';
 export { verdictSpan } from './verdict-span.ts';
 export { verifyFact, type VerifyFactOptions } from './verify-fact.ts';

@@ -53,4 +53,23 @@ describe('knowledge of tenants', () => {
     for (const fact of facts) known.take(fact);
     expect([known.broken, known.of(TENANT).index]).toEqual([[], log.knowledge.index]);
   });
+
+  it('of which facts are missing keeps what it has, leaves the rest aside, and is whole again when they come', async () => {
+    const known = new TenantKnowledge();
+    const [first, second, third, last] = facts;
+    if (first === undefined || second === undefined || third === undefined || last === undefined)
+      throw new Error('too few facts');
+    known.lack(TENANT, 2);
+    expect(known.lackOf(TENANT)).toEqual({ tenant: TENANT, from: 0, to: 2 });
+    known.take(last);
+    expect(known.lacks).toEqual([{ tenant: TENANT, from: 0, to: 3 }]);
+    const reached = known.reached(TENANT, 3, never);
+    for (const fact of [first, third, second, first]) known.take(fact);
+    expect(known.lackOf(TENANT)).toEqual({ tenant: TENANT, from: 2, to: 3 });
+    for (const fact of facts.slice(0, 4)) known.take(fact);
+    await expect(reached).resolves.toBe(true);
+    expect([known.lackOf(TENANT), known.of(TENANT).index]).toEqual([null, 3]);
+    known.lack(TENANT, 3);
+    expect(known.lacks).toEqual([]);
+  });
 });

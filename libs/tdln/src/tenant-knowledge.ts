@@ -11,6 +11,9 @@ export type StoredFact = {
   readonly place: { readonly tenant: string; readonly index: number; readonly timeMs: number };
 };
 
+/** Facts that exist and have not come: from behind the last one known up to the newest one heard of. */
+export type Lack = { readonly tenant: string; readonly from: number; readonly to: number };
+
 /**
  * What is known of every tenant, fed with facts in the order of each log. Whoever needs a log up to some index waits here for
  * it. Grows with the tenants that have facts, never with those somebody asks about.
@@ -18,6 +21,8 @@ export type StoredFact = {
 export class TenantKnowledge {
   readonly #known = new Map<string, Knowledge>();
   readonly #broken = new Set<string>();
+  /** By tenant that lacks facts: the newest index that is known to exist. */
+  readonly #lacking = new Map<string, number>();
   readonly #waiting = new Map<string, Set<{ readonly index: number; readonly resume: () => void }>>();
 
   /** Of a tenant without facts: the knowledge that nothing is known. */
@@ -38,10 +43,30 @@ export class TenantKnowledge {
     return this.#broken.has(tenant);
   }
 
+  /** What is missing of the tenant's log. Until that has come nothing may be judged for it: it would rest on what is over. Null when nothing is known to be. */
+  lackOf(tenant: string): Lack | null {
+    const to = this.#lacking.get(tenant);
+    return to === undefined ? null : { tenant, from: this.of(tenant).index + 1, to };
+  }
+
+  get lacks(): readonly Lack[] {
+    return [...this.#lacking.keys()].flatMap((tenant) => this.lackOf(tenant) ?? []);
+  }
+
+  /**
+   * The log goes up to `index`, and what is between does not come. From here on facts beyond the next one are left aside; it ends by itself when
+   * the log is known that far, and changes nothing when it is.
+   */
+  lack(tenant: string, index: number): void {
+    if (this.of(tenant).index >= index || this.#broken.has(tenant)) return;
+    this.#lacking.set(tenant, Math.max(index, this.#lacking.get(tenant) ?? 0));
+  }
+
   /** Gives the tenant up until its log is read again from the beginning; the others go on. */
   giveUp(tenant: string): void {
     this.#broken.add(tenant);
     this.#known.delete(tenant);
+    this.#lacking.delete(tenant);
   }
 
   /** Begins with what a snapshot holds; facts up to its index are then ignored. */
@@ -50,17 +75,20 @@ export class TenantKnowledge {
   }
 
   /**
-   * Takes a fact in; one that is known already changes nothing.
+   * Takes a fact in; one that is known already changes nothing, nor does one that is too early where facts are known to be missing.
    *
-   * @throws TdlnError `GAP` when facts before it are missing; `FACT_REFUSED` when its bytes are no span; as `fold` does
+   * @throws TdlnError `GAP` when facts before it are missing and that is not known yet; `FACT_REFUSED` when its bytes are no span; as `fold` does
    */
   take({ bytes, place }: StoredFact): void {
     const { tenant, index, timeMs } = place;
     if (index === 0 && this.#broken.delete(tenant)) this.#known.delete(tenant);
     if (this.#broken.has(tenant)) return;
     const knowledge = this.#known.get(tenant) ?? emptyKnowledge(tenant);
+    const newest = this.#lacking.get(tenant);
+    if (newest !== undefined && index > knowledge.index + 1) return this.lack(tenant, index);
     fold(knowledge, { span: parseFact(bytes, index), index, timeMs });
     this.#known.set(tenant, knowledge);
+    if (newest !== undefined && knowledge.index >= newest) this.#lacking.delete(tenant);
     this.#resume(tenant, knowledge.index);
   }
 

@@ -41,3 +41,4 @@ export { signedSpan, type SignedSpan, type SpanParts } from './spans.ts';
 export { TestLog, type TestFact } from './test-log.ts';
 export { newWitness, startWitness, type TestWitness, type WitnessProcess } from './witness-process.ts';
 export { startWorld, type World, type WorldOptions } from './world.ts';
+export { untilAged } from './until-aged.ts';

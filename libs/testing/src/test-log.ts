@@ -17,6 +17,7 @@ export class TestLog {
   readonly facts: TestFact[] = [];
   readonly #key: TestKey;
   #edge: Edge = emptyEdge();
+  #runs = 0;
 
   constructor({
     tenant = TENANT,
@@ -73,5 +74,13 @@ export class TestLog {
       facts.map(({ message }) => message),
     );
     return facts;
+  }
+
+  /** Publishes facts of it once more, behind what is there, as `ledger republish --again` does. */
+  async republish(nc: NatsConnection, facts: readonly TestFact[] = this.facts): Promise<void> {
+    await publishFacts(
+      nc,
+      facts.map(({ message }) => ({ ...message, msgId: `${message.msgId}:${++this.#runs}` })),
+    );
   }
 }

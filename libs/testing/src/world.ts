@@ -19,6 +19,8 @@ export type WorldOptions = {
   readonly keepsStreams?: boolean;
   /** Of the ledger; 1. */
   readonly partitions?: number;
+  /** After which facts leave their stream; as in production when left out. */
+  readonly factsMaxAgeMs?: number;
   /** Runners with a NATS user and a consumer. */
   readonly runners?: readonly TestRunner[];
 };
@@ -67,6 +69,7 @@ export async function startWorld({
   postgres = true,
   keepsStreams = true,
   partitions = 1,
+  factsMaxAgeMs,
   runners = [],
 }: WorldOptions): Promise<World> {
   const dir = mkdtempSync(join(tmpdir(), `logline-${name}-`));
@@ -81,7 +84,10 @@ export async function startWorld({
     closers.push(() => nats.stop());
     const connectAs = connector(nats.url, name, closers);
     const migrator = await connectAs('migrator');
-    const streams = keepStreams(migrator, consoleLog, { partitions });
+    const streams = keepStreams(migrator, consoleLog, {
+      partitions,
+      ...(factsMaxAgeMs === undefined ? {} : { factsMaxAgeMs }),
+    });
     closers.push(async () => streams.stop());
     await streams.ready;
     if (!keepsStreams) streams.stop();

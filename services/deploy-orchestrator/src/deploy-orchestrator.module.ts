@@ -2,7 +2,7 @@ import { Module, type DynamicModule } from '@nestjs/common';
 import { MikroORM } from '@mikro-orm/postgresql';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { CONSUMERS, FIRST_PARTITION, STREAMS, submitService } from '@logline/contracts';
-import { classifyBy, FactSubmitter, recreateConsumer, ReplyInbox } from '@logline/jetstream';
+import { classifyBy, FactSubmitter, recreateConsumer, ReplyInbox, warnOfAged } from '@logline/jetstream';
 import { JetStreamModule, JetStreamStrategy, NATS } from '@logline/jetstream/nest';
 import { createOrm, Leadership, openPool, POSTGRES_FAULTS, query, type Pool } from '@logline/postgres';
 import { FactReaderMetrics, readKeyFile, readSecretFile, type ServiceParts } from '@logline/service';
@@ -62,7 +62,7 @@ export class DeployOrchestratorModule {
         },
         {
           provide: FactReaderMetrics,
-          useFactory: () => new FactReaderMetrics('orchestrator', metrics, readiness),
+          useFactory: () => new FactReaderMetrics('orchestrator', metrics, readiness, log),
         },
         { provide: ReactionMetrics, useFactory: () => new ReactionMetrics(metrics) },
         DeployStore,
@@ -87,6 +87,7 @@ export class DeployOrchestratorModule {
                 await deadlines.armAll();
                 // whatever an earlier leader held comes again, in order; a database that was lost is filled from the beginning
                 const noLaterThan = (await store.cursorOf(STREAMS.facts)) + 1;
+                await warnOfAged(nc, noLaterThan, log);
                 await recreateConsumer(nc, STREAMS.facts, CONSUMER, { noLaterThan });
                 strategy.resume(STREAMS.facts, CONSUMER);
               },

@@ -1,5 +1,4 @@
 export const ORCHESTRATOR_FAULTS = {
-  GAP: 'rejected', // its predecessor was never folded in and the stream does not have it: parked, with all behind it in this log
   MOVED: 'retryable', // somebody else has read this log further: look again
   UNSETTLED: 'retryable', // a reaction has no verdict yet; the same bytes are sent again
 } as const satisfies Record<string, 'rejected' | 'retryable' | 'fatal'>;

@@ -80,7 +80,7 @@ describe('republish', () => {
     const ledger = await startLedger(env);
     await eventually(() => expect(ledger.lines.some(({ msg }) => msg === 'leading')).toBe(true));
     const before = await readFactsOf(nc, 'acme', SIZES.acme);
-    // it leads: nobody publishes beside it
+    // it leads: nobody fills up beside it
     expect(republish()).toMatchObject({ code: 2, says: expect.stringContaining('stop it first') });
     await ledger.stop();
     // as after the loss of its disk: neither facts nor the memory of their ids
@@ -103,12 +103,15 @@ describe('republish', () => {
     const message = await nextFactOf(nc, 'umbra', 1);
     if (message === null) throw new Error('no fact');
     const again = headers();
-    for (const name of Object.values(FACT_HEADERS))
+    const names = ['id', 'source', 'type', 'subject', 'time', 'specversion', 'datacontenttype'];
+    for (const name of [...Object.values(FACT_HEADERS), ...names.map((one) => `ce-${one}`)])
       if (message.header(name) !== '') again.set(name, message.header(name));
     await nc.request(message.subject, message.body, { headers: again, timeout: 5_000 });
     expect(chore('fsck', '--facts', '--tenant', 'umbra')).toMatchObject({
       code: 1,
-      report: { faults: [{ log: 'umbra', index: SIZES.umbra, column: 'FACTS' }] },
+      report: {
+        faults: [{ log: 'umbra', index: 1, column: 'FACTS', why: expect.stringContaining('broke off') }],
+      },
     });
     await recreateFacts();
     again.set(FACT_HEADERS.traceparent, `00-${'a'.repeat(32)}-${'a'.repeat(16)}-01`);
@@ -119,6 +122,44 @@ describe('republish', () => {
         faults: [{ log: 'umbra', index: 0, column: 'FACTS', why: expect.stringContaining('header') }],
       },
     });
+  });
+
+  it('again stores all of a log once more behind what is there, as often as it is asked', async () => {
+    await recreateFacts();
+    expect(republish('--tenant', 'umbra')).toMatchObject({ code: 0, report: { published: 40 } });
+    for (const from of [0, 30])
+      expect(republish('--again', '--tenant', 'umbra', '--from', String(from))).toMatchObject({
+        code: 0,
+        report: { ok: true, logs: 1, published: 40 - from },
+      });
+    expect(await storedMessages()).toBe(90);
+    const facts = await readFactsOf(nc, 'umbra', 90);
+    expect(facts.map(({ place }) => place.index)).toEqual(
+      [0, 0, 30].flatMap((from) => Array.from({ length: 40 - from }, (_, at) => from + at)),
+    );
+    expect(facts[0]?.place).toEqual(facts[40]?.place);
+    expect(chore('fsck', '--facts', '--tenant', 'umbra')).toMatchObject({ code: 0, report: { faults: [] } });
+    // nothing is left out behind what has gone out, whatever is asked
+    expect(republish('--again', '--tenant', 'acme', '--from', '1000')).toMatchObject({
+      report: { ok: true, published: SIZES.acme },
+    });
+  });
+
+  it('refuses to publish behind facts that the database does not have', async () => {
+    await recreateFacts();
+    expect(republish('--tenant', 'umbra')).toMatchObject({ code: 0 });
+    const message = await nextFactOf(nc, 'umbra', 40);
+    if (message === null) throw new Error('no fact');
+    const beyond = headers();
+    for (const name of Object.values(FACT_HEADERS))
+      if (message.header(name) !== '') beyond.set(name, message.header(name));
+    beyond.set(FACT_HEADERS.index, '40');
+    await nc.request(message.subject, message.body, { headers: beyond, timeout: 5_000 });
+    for (const how of [[], ['--again']])
+      expect(republish(...how, '--tenant', 'umbra')).toMatchObject({
+        code: 2,
+        says: expect.stringContaining('fact 40 of umbra, whose log ends with 39'),
+      });
   });
 
   it('from an index leaves out what is before it, where the stream holds none of the log', async () => {

@@ -1,7 +1,7 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { CONSUMERS, STREAMS } from '@logline/contracts';
-import { classifyBy, recreateConsumer } from '@logline/jetstream';
+import { classifyBy, recreateConsumer, warnOfAged } from '@logline/jetstream';
 import { JetStreamModule, JetStreamStrategy, NATS } from '@logline/jetstream/nest';
 import { Leadership, openPool, POSTGRES_FAULTS, query, type Pool } from '@logline/postgres';
 import { FactReaderMetrics, readSecretFile, type ServiceParts } from '@logline/service';
@@ -40,7 +40,7 @@ export class ProjectorModule {
         { provide: POOL, useFactory: () => openPool(url, { name: 'projector', max: 4, pipeline: true }) },
         {
           provide: FactReaderMetrics,
-          useFactory: () => new FactReaderMetrics('projector', metrics, readiness),
+          useFactory: () => new FactReaderMetrics('projector', metrics, readiness, log),
         },
         ProjectService,
         {
@@ -59,6 +59,7 @@ export class ProjectorModule {
                 service.forget();
                 // whatever an earlier leader held comes again, in order; a database that was lost is filled from the beginning
                 const noLaterThan = (await loadCursor(pool, STREAMS.facts)) + 1;
+                await warnOfAged(nc, noLaterThan, log);
                 await recreateConsumer(nc, STREAMS.facts, CONSUMER, { noLaterThan });
                 strategy.resume(STREAMS.facts, CONSUMER);
                 // one message for each log: all of them again, whatever the database lost

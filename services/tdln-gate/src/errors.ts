@@ -1,7 +1,6 @@
 /** What went wrong in the gate itself. A refused span is an answer, not an error. */
 export const GATE_FAULTS = {
   BAD_OPERATOR_KEYS: 'fatal', // the file of operator keys is not one; nobody could found a tenant
-  SNAPSHOT_UNUSABLE: 'rejected', // a stored snapshot is damaged or of another version; the log is folded instead
 } as const satisfies Record<string, 'rejected' | 'retryable' | 'fatal'>;
 export type GateErrorCode = keyof typeof GATE_FAULTS;
 

@@ -1,8 +1,8 @@
+import { KnowledgeKeeper } from '@logline/jetstream/knowledge';
 import { JetStreamStrategy, NATS } from '@logline/jetstream/nest';
 import { bootService } from '@logline/service';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { GateConfig, PREFIX } from './config.ts';
-import { KnowledgeKeeper } from './know/knowledge-keeper.ts';
 import { TdlnGateModule } from './tdln-gate.module.ts';
 
 await bootService({

@@ -1,5 +1,6 @@
-import { FIRST_PARTITION, verifyPartition, type AcceptRequest } from '@logline/contracts';
+import { FIRST_PARTITION, GATE_BUCKET, verifyPartition, type AcceptRequest } from '@logline/contracts';
 import { answer, classifyBy, Coalescer, LedgerLines, Publisher } from '@logline/jetstream';
+import { KnowledgeKeeper, SnapshotStore } from '@logline/jetstream/knowledge';
 import { JetStreamModule, JetStreamStrategy, NATS } from '@logline/jetstream/nest';
 import { readKeyFile, readSecretFile, type ServiceParts } from '@logline/service';
 import { TDLN_FAULTS, TenantKnowledge } from '@logline/tdln';
@@ -11,8 +12,6 @@ import { GATE_FAULTS } from './errors.ts';
 import { JudgeController } from './judge/judge.controller.ts';
 import { judgeMetrics } from './judge/judge-metrics.ts';
 import { JudgeService } from './judge/judge.service.ts';
-import { KnowledgeKeeper } from './know/knowledge-keeper.ts';
-import { SnapshotStore } from './know/snapshot.store.ts';
 
 /** Wiring only. */
 @Module({})
@@ -56,7 +55,7 @@ export class TdlnGateModule {
               log,
               snapshotEveryMs,
               onPlace: (place) => lines.learn(place),
-              store: new SnapshotStore(nc, publisher),
+              store: new SnapshotStore(nc, publisher, GATE_BUCKET),
             });
             metrics.gauge('gate_tenants', 'tenants whose log is known', () => known.all.length);
             metrics.gauge(
@@ -64,9 +63,14 @@ export class TdlnGateModule {
               'tenants whose log cannot be read',
               () => known.broken.length,
             );
+            metrics.gauge(
+              'gate_lacking_tenants',
+              'tenants of whose log facts are missing',
+              () => known.lacks.length,
+            );
             metrics.gauge('gate_facts_sequence', 'position in the stream of facts', () => keeper.sequence);
             readiness.add('facts', () => keeper.isHealthy() || 'facts do not come in');
-            readiness.state('tenants', () => `${known.all.length} known, ${known.broken.length} broken`);
+            readiness.state('tenants', () => keeper.standing);
             await keeper.start();
             return keeper;
           },

@@ -7,7 +7,7 @@ import {
   type Ack,
   type JudgedSpan,
 } from '@logline/contracts';
-import { answer, publishFacts, pullMessages, toFactMessage } from '@logline/jetstream';
+import { answer, publishFacts, pullMessages, toFactMessage, type FactMessage } from '@logline/jetstream';
 import { eventually, TEST_ORIGIN, type World } from '@logline/testing';
 import type { NatsConnection } from '@nats-io/nats-core';
 
@@ -25,6 +25,7 @@ export class StandInLedger {
   readonly taken: Taken[] = [];
   readonly #nc: NatsConnection;
   readonly #size = new Map<string, number>();
+  readonly #facts = new Map<string, FactMessage[]>();
 
   private constructor(nc: NatsConnection) {
     this.#nc = nc;
@@ -70,7 +71,17 @@ export class StandInLedger {
     });
     await publishFacts(this.#nc, messages);
     this.#size.set(tenant, index);
+    this.#facts.set(tenant, [...(this.#facts.get(tenant) ?? []), ...messages]);
     return index - 1;
+  }
+
+  /** All facts of the tenant once more, behind what is there. */
+  async republish(tenant: string): Promise<void> {
+    const facts = this.#facts.get(tenant) ?? [];
+    await publishFacts(
+      this.#nc,
+      facts.map((fact) => ({ ...fact, msgId: `${fact.msgId}:again` })),
+    );
   }
 
   /** Commits all that was said yes to, verdicts right behind their causes. */

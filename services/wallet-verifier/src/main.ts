@@ -1,9 +1,9 @@
-import type { Following } from '@logline/jetstream';
+import { KnowledgeKeeper } from '@logline/jetstream/knowledge';
 import { JetStreamStrategy, NATS } from '@logline/jetstream/nest';
 import { bootService } from '@logline/service';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { PREFIX, VerifierConfig } from './config.ts';
-import { FOLLOWING, WalletVerifierModule } from './wallet-verifier.module.ts';
+import { WalletVerifierModule } from './wallet-verifier.module.ts';
 
 await bootService({
   name: 'wallet-verifier',
@@ -13,7 +13,8 @@ await bootService({
   transports: (app) => [app.get(JetStreamStrategy)],
   stop: (app) => [
     ['intake', () => app.get(JetStreamStrategy).close()],
-    ['facts', () => app.get<Following>(FOLLOWING).stop()],
+    // what is known is saved once nothing is judged by it any more
+    ['knowledge', () => app.get(KnowledgeKeeper).stop()],
     ['nats', () => app.get<NatsConnection>(NATS).drain()],
   ],
 });

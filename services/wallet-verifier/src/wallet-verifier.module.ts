@@ -1,5 +1,6 @@
-import { answer, classifyBy, LedgerLines, Publisher, type Following } from '@logline/jetstream';
-import { followKnowledge } from '@logline/jetstream/knowledge';
+import { VERIFIER_BUCKET } from '@logline/contracts';
+import { answer, classifyBy, LedgerLines, Publisher } from '@logline/jetstream';
+import { KnowledgeKeeper, SnapshotStore } from '@logline/jetstream/knowledge';
 import { JetStreamModule, JetStreamStrategy, NATS } from '@logline/jetstream/nest';
 import { readKeyFile, readSecretFile, type ServiceParts } from '@logline/service';
 import { TDLN_FAULTS, TenantKnowledge } from '@logline/tdln';
@@ -9,9 +10,6 @@ import type { VerifierConfig } from './config.ts';
 import { VERIFIER_FAULTS } from './errors.ts';
 import { VerifyController } from './verify/verify.controller.ts';
 import { VerifyService } from './verify/verify.service.ts';
-
-/** Injects what keeps `TenantKnowledge` up to date. */
-export const FOLLOWING: unique symbol = Symbol('FOLLOWING');
 
 /** Wiring only. */
 @Module({})
@@ -42,31 +40,43 @@ export class WalletVerifierModule {
           useFactory: (publisher: Publisher) => new LedgerLines(publisher),
         },
         {
-          provide: FOLLOWING,
-          inject: [NATS, LedgerLines],
-          // it stores nothing: all facts are read at every start, and nothing is judged before that
-          useFactory: async (nc: NatsConnection, lines: LedgerLines): Promise<Following> => {
-            const following = await followKnowledge({
+          provide: KnowledgeKeeper,
+          inject: [NATS, Publisher, LedgerLines],
+          // nothing is judged before all facts are known, so the application waits for it
+          useFactory: async (
+            nc: NatsConnection,
+            publisher: Publisher,
+            lines: LedgerLines,
+          ): Promise<KnowledgeKeeper> => {
+            const { snapshotEveryMs } = config;
+            const keeper = new KnowledgeKeeper({
               nc,
               known,
-              fromSequence: 1,
-              onPlace: (place) => lines.learn(place),
               log,
+              snapshotEveryMs,
+              onPlace: (place) => lines.learn(place),
+              store: new SnapshotStore(nc, publisher, VERIFIER_BUCKET),
             });
-            await following.caughtUp;
             metrics.gauge('verifier_tenants', 'tenants whose log is known', () => known.all.length);
             metrics.gauge(
               'verifier_broken_tenants',
               'tenants whose log cannot be read',
               () => known.broken.length,
             );
-            readiness.add('facts', () => following.isHealthy() || 'facts do not come in');
-            return following;
+            metrics.gauge(
+              'verifier_lacking_tenants',
+              'tenants of whose log facts are missing',
+              () => known.lacks.length,
+            );
+            readiness.add('facts', () => keeper.isHealthy() || 'facts do not come in');
+            readiness.state('tenants', () => keeper.standing);
+            await keeper.start();
+            return keeper;
           },
         },
         {
           provide: VerifyService,
-          inject: [NATS, JetStreamStrategy, LedgerLines, FOLLOWING],
+          inject: [NATS, JetStreamStrategy, LedgerLines, KnowledgeKeeper],
           useFactory: (
             nc: NatsConnection,
             strategy: JetStreamStrategy,

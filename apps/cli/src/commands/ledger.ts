@@ -51,18 +51,26 @@ export function register(group: Command, makeContext: ContextMaker): void {
     run: (context, _, [folder]) => runChore(context, 'import', [folderOf(context, folder)]),
   });
 
-  addCommand<{ readonly from?: number }>(group, makeContext, {
+  addCommand<{ readonly from?: number; readonly again?: boolean }>(group, makeContext, {
     name: 'republish',
-    summary: 'give the stream of facts again what it lacks',
-    about: `From behind the last fact that the stream holds, so nothing is published twice. A ledger that starts does the same by itself; none may run meanwhile. ${WHERE}`,
-    examples: ['logline ledger republish', 'logline ledger republish --tenant voulezvous --from 1000'],
+    summary: 'give the stream of facts what it lacks, or with --again what has aged',
+    about: `From behind the last fact that the stream holds, so nothing is published twice; a ledger that starts does the same by itself, and none may run meanwhile. With --again, which a running ledger does not mind, all facts are published once more: readers who have them skip them. ${WHERE}`,
+    examples: [
+      'logline ledger republish',
+      'logline ledger republish --again --tenant voulezvous',
+      'logline ledger republish --again --tenant voulezvous --from 1000',
+    ],
     options: [
+      new Option('--again', 'once more, also what the stream holds or has held'),
       new Option('--from <index>', 'leave out what is before it').argParser(
         parseCount(0, Number.MAX_SAFE_INTEGER),
       ),
     ],
-    run: (context, { from }) =>
-      runChore(context, 'republish', from === undefined ? [] : ['--from', String(from)]),
+    run: (context, { from, again }) =>
+      runChore(context, 'republish', [
+        ...(again === true ? ['--again'] : []),
+        ...(from === undefined ? [] : ['--from', String(from)]),
+      ]),
   });
 
   addCommand<object>(group, makeContext, {

@@ -7,6 +7,7 @@ import {
   placeOfFact,
   pullMessages,
   resetConsumer,
+  sayMissing,
 } from '@logline/jetstream';
 import type { Log } from '@logline/service';
 import type { NatsConnection } from '@nats-io/nats-core';
@@ -19,7 +20,8 @@ const AGAIN_MS = 1000;
 
 /**
  * Reads the tenant's facts by the runner's own durable, into the journal first. The durable only delivers: where to read on, and whether
- * what is read is the log, the journal decides. A journal that was lost starts over from the first fact.
+ * what is read is the log, the journal decides. A journal that was lost starts over from the first fact. Where that has aged, or others that this runner has
+ * not read, it waits until they are republished, and nothing is done that would rest on them.
  */
 export class Follower {
   readonly #nc: NatsConnection;
@@ -30,6 +32,12 @@ export class Follower {
   #loop: ReturnType<typeof pullMessages> | undefined;
   #isCaughtUp = false;
   #isStopped = false;
+  /** Whether everything the stream has was delivered from its beginning on, so that what is missing then is not there. */
+  #isFromBeginning = false;
+  #isBeginningAgain = false;
+  #onFatal: (error: unknown) => void = () => undefined;
+  /** Newest index seen beyond facts that are missing; −1 when none are. */
+  #waitingFor = -1;
 
   constructor(options: {
     readonly nc: NatsConnection;
@@ -48,12 +56,17 @@ export class Follower {
     return this.#caughtUp.promise;
   }
 
-  get isHealthy(): boolean {
-    return this.#isCaughtUp && (this.#loop?.loop.isHealthy() ?? false);
+  /** True, or why the log is not followed. */
+  get health(): true | string {
+    const missing = this.#missing();
+    if (missing !== null) return missing;
+    return (this.#isCaughtUp && this.#loop?.loop.isHealthy()) || 'the log is not being read';
   }
 
   start(onFatal: (error: unknown) => void): void {
-    void this.#begin(onFatal).catch(onFatal);
+    this.#onFatal = onFatal;
+    // with the last one that was read: where the stream has nothing from there on, it may be another one, made anew
+    void this.#begin(Math.max(1, this.#memory.state.log.readSequence)).catch(onFatal);
   }
 
   async stop(): Promise<void> {
@@ -61,14 +74,17 @@ export class Follower {
     await this.#loop?.close();
   }
 
-  async #begin(onFatal: (error: unknown) => void): Promise<void> {
-    const pending = await this.#untilAnswered(async () => {
-      await resetConsumer(this.#nc, STREAMS.facts, this.#consumer, this.#memory.state.log.readSequence + 1);
-      const info = await callApi(this.#nc, `CONSUMER.INFO.${STREAMS.facts}.${this.#consumer}`, undefined);
-      return info['num_pending'];
-    });
+  async #begin(wanted: number): Promise<void> {
+    let fromSequence = wanted;
+    let pending = await this.#readFrom(fromSequence);
+    if (pending === 0 && fromSequence > 1) {
+      fromSequence = 1;
+      pending = await this.#readFrom(fromSequence);
+    }
     if (this.#isStopped) return;
-    if (pending === 0) this.#markCaughtUp();
+    this.#isFromBeginning = fromSequence === 1;
+    this.#isBeginningAgain = false;
+    if (pending === 0) this.#readToEnd();
     this.#loop = pullMessages({
       nc: this.#nc,
       stream: STREAMS.facts,
@@ -76,22 +92,38 @@ export class Follower {
       how: { mode: 'batch', limit: AT_ONCE },
       handle: (messages) => this.#read(messages),
       classify: classifyBy({ RunnerError: RUNNER_FAULTS }),
-      onFatal,
+      onFatal: this.#onFatal,
       log: this.#log,
     });
   }
 
+  /** How many facts the durable will deliver from there on; undefined when stopped before anybody answered. */
+  async #readFrom(sequence: number): Promise<unknown> {
+    return await this.#untilAnswered(async () => {
+      await resetConsumer(this.#nc, STREAMS.facts, this.#consumer, sequence);
+      const info = await callApi(this.#nc, `CONSUMER.INFO.${STREAMS.facts}.${this.#consumer}`, undefined);
+      return info['num_pending'];
+    });
+  }
+
+  /** With another loop: this one takes what it has seen for settled. */
+  async #beginAgain(): Promise<void> {
+    await this.#loop?.close();
+    if (!this.#isStopped) await this.#begin(1);
+  }
+
   async #read(messages: readonly JetStreamContext[]): Promise<void> {
+    if (this.#isBeginningAgain) return; // all of it comes once more
     const records: JournalRecord[] = [];
-    let hasGap = false;
+    let newest = -1;
     await this.#memory.record(({ log }) => {
       let next = log.readIndex + 1;
       for (const message of messages) {
         const place = this.#placeOf(message);
         if (place === null || place.index < next) continue; // no fact, or read before
         if (place.index > next) {
-          hasGap = true;
-          break;
+          newest = Math.max(newest, place.index);
+          continue; // too early: it comes again behind what is missing
         }
         records.push({
           t: 'fact',
@@ -103,15 +135,34 @@ export class Follower {
       }
       return records;
     });
-    if (hasGap) {
-      this.#log.warn(
-        { readIndex: this.#memory.state.log.readIndex },
-        'facts are missing: reading the log from its beginning',
-      );
-      await resetConsumer(this.#nc, STREAMS.facts, this.#consumer);
+    const { readIndex } = this.#memory.state.log;
+    if (newest > readIndex && !this.#isFromBeginning) {
+      this.#log.warn({ readIndex }, 'facts are missing: reading the log from its beginning');
+      this.#isBeginningAgain = true;
+      void this.#beginAgain().catch(this.#onFatal);
       return;
     }
-    if (messages.at(-1)?.pending === 0) this.#markCaughtUp();
+    this.#lookForMissing(newest, readIndex);
+    if (messages.at(-1)?.pending === 0) this.#readToEnd();
+  }
+
+  #lookForMissing(newest: number, readIndex: number): void {
+    const isNew = this.#waitingFor === -1;
+    if (newest > readIndex) this.#waitingFor = Math.max(newest, this.#waitingFor);
+    const missing = this.#missing();
+    if (missing !== null) {
+      if (isNew) this.#log.error({ readIndex, newest }, missing);
+    } else if (this.#waitingFor !== -1) {
+      this.#waitingFor = -1;
+      this.#log.info({ readIndex }, 'the facts that were missing have come');
+    }
+  }
+
+  /** What is missing of the log, in words; null when nothing is known to be. */
+  #missing(): string | null {
+    const { readIndex, knowledge } = this.#memory.state.log;
+    if (this.#waitingFor <= readIndex) return null;
+    return sayMissing({ tenant: knowledge.tenant, from: readIndex + 1, to: this.#waitingFor });
   }
 
   /** Null for what somebody else made JetStream store there: if a fact is missing because of it, its index will be. */
@@ -126,8 +177,13 @@ export class Follower {
     }
   }
 
-  #markCaughtUp(): void {
+  /** There is nothing more to read now; whether that is the whole log is another question. */
+  #readToEnd(): void {
     if (this.#isCaughtUp) return;
+    const { readIndex } = this.#memory.state.log;
+    // every log has a first fact: nothing at all is no log that was read to its end
+    if (readIndex < 0) this.#lookForMissing(0, readIndex);
+    if (this.#missing() !== null) return;
     this.#isCaughtUp = true;
     this.#log.info({ index: this.#memory.state.log.knowledge.index }, 'the log is read to its end');
     this.#caughtUp.resolve();

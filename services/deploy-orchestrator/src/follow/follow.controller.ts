@@ -1,6 +1,6 @@
 import { Controller } from '@nestjs/common';
-import { CONSUMERS, FIRST_PARTITION, STREAMS, type FactPlace } from '@logline/contracts';
-import { WRITERS_PACE, type JetStreamContext, type Rejection } from '@logline/jetstream';
+import { CONSUMERS, FIRST_PARTITION, STREAMS } from '@logline/contracts';
+import { sayMissing, WRITERS_PACE, type JetStreamContext, type Rejection } from '@logline/jetstream';
 import { Consume } from '@logline/jetstream/nest';
 import { FactReaderMetrics } from '@logline/service';
 import { FollowService } from './follow.service.ts';
@@ -16,7 +16,10 @@ export class FollowController {
     private readonly metrics: FactReaderMetrics,
   ) {}
 
-  /** Those it returns can never be followed as they are; they are parked, and the others are done. */
+  /**
+   * Those it returns can never be followed as they are; they are parked, and the others are done. So are those that came too early: they come again
+   * behind what is missing.
+   */
   @Consume(STREAMS.facts, CONSUMERS.orchestrator(FIRST_PARTITION), {
     mode: 'batch',
     limit: BATCH,
@@ -35,14 +38,17 @@ export class FollowController {
         return [];
       }
     });
-    const refused = await this.follow.follow(facts, last?.sequence ?? 0);
-    for (const fact of facts) this.count(fact.place, refused.get(fact));
-    for (const [{ message }, error] of refused) rejections.push({ message, error });
+    const { refused, gaps } = await this.follow.follow(facts, last?.sequence ?? 0);
+    const early = new Set(gaps.flatMap((gap) => gap.early));
+    for (const fact of facts) {
+      const error = refused.get(fact);
+      if (error !== undefined) {
+        this.metrics.refused(fact.place, error.message);
+        rejections.push({ message: fact.message, error });
+      } else if (!early.has(fact)) this.metrics.done(fact.place);
+    }
+    for (const gap of gaps)
+      this.metrics.lacking({ tenant: gap.tenant, index: gap.to }, gap.early.length, sayMissing(gap));
     return rejections;
-  }
-
-  private count({ tenant }: FactPlace, error: Error | undefined): void {
-    if (error === undefined) this.metrics.moved(tenant);
-    else this.metrics.refused(tenant, error.message);
   }
 }

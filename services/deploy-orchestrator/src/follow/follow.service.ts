@@ -13,7 +13,6 @@ import {
   STOP_WITHIN_MS,
 } from '../domain/deploy.ts';
 import { place, type Runner } from '../domain/place.ts';
-import { OrchestratorError } from '../errors.ts';
 import { Deadlines } from '../expire/deadlines.ts';
 import { ReactionMetrics } from '../react/reaction-metrics.ts';
 import { Reactions, type Cause } from '../react/reactions.ts';
@@ -27,6 +26,17 @@ const CURSOR_EVERY_MS = 1_000;
 const MOST_POSITIONS = 10_000;
 
 export type FollowedFact = { readonly bytes: Uint8Array; readonly place: FactPlace };
+
+/** Facts of one log that came too early, and what is missing before them: log indexes, both included. */
+export type Gap<F> = {
+  readonly tenant: string;
+  readonly from: number;
+  readonly to: number;
+  readonly early: readonly F[];
+};
+
+/** What of a batch is not folded in: facts that never can be as they are, each with the reason, and those that are left aside. */
+export type Left<F> = { readonly refused: ReadonlyMap<F, Error>; readonly gaps: readonly Gap<F>[] };
 
 /**
  * The process manager's one story: a fact comes in, what it asks for is decided and logged, what it says is folded in. A log's facts go one after the
@@ -46,24 +56,25 @@ export class FollowService {
     @Inject(LOG) private readonly log: Log,
   ) {}
 
-  /** @returns the facts that can never be followed as they are, each with the reason; the others are folded in */
-  async follow<F extends FollowedFact>(
-    facts: readonly F[],
-    sequence: number,
-  ): Promise<ReadonlyMap<F, Error>> {
+  /** Folds the facts in, as far as they follow. */
+  async follow<F extends FollowedFact>(facts: readonly F[], sequence: number): Promise<Left<F>> {
     const refused = new Map<F, Error>();
+    const gaps: Gap<F>[] = [];
     const byTenant = Map.groupBy(facts, ({ place }) => place.tenant);
     const outcomes = await Promise.allSettled(
       [...byTenant].map(([tenant, own]) => this.followLog(tenant, own, refused)),
     );
     // only when all have come to rest, so that nothing of this try runs into the next
     for (const outcome of outcomes) {
-      if (outcome.status === 'fulfilled') continue;
+      if (outcome.status === 'fulfilled') {
+        if (outcome.value !== null) gaps.push(outcome.value);
+        continue;
+      }
       this.positions.clear();
       throw outcome.reason;
     }
     await this.saveCursor(sequence);
-    return refused;
+    return { refused, gaps };
   }
 
   /** Now and then: it says where to begin, and what is read twice is skipped by its position. */
@@ -78,10 +89,11 @@ export class FollowService {
     tenant: string,
     facts: readonly F[],
     refused: Map<F, Error>,
-  ): Promise<void> {
+  ): Promise<Gap<F> | null> {
     let saved = await this.positionBefore(tenant, facts[0]?.place.index ?? 0);
     let position = saved;
     let blueprints: Blueprint[] = [];
+    const early: F[] = [];
     const save = async (): Promise<void> => {
       if (position > saved) await this.store.keep(tenant, { from: saved, to: position }, blueprints);
       saved = position;
@@ -90,7 +102,11 @@ export class FollowService {
     for (const fact of facts) {
       const { index } = fact.place;
       if (index <= position) continue;
-      const logged = index === position + 1 ? tryParse(fact) : gapBehind(fact.place, position);
+      if (index > position + 1) {
+        early.push(fact);
+        continue;
+      }
+      const logged = tryParse(fact);
       if (logged instanceof Error) {
         refused.set(fact, logged);
         continue;
@@ -107,6 +123,10 @@ export class FollowService {
     await save();
     if (this.positions.size >= MOST_POSITIONS) this.positions.clear();
     this.positions.set(tenant, saved);
+    const left = early.filter(({ place }) => place.index > position);
+    if (left.length === 0) return null;
+    const to = Math.max(...left.map(({ place }) => place.index));
+    return { tenant, from: position + 1, to, early: left };
   }
 
   /** What is remembered counts while the log goes on from there: another one may have led meanwhile, and read further. */
@@ -279,11 +299,6 @@ function tryParse({ bytes, place: where }: FollowedFact): Logged | Error {
   } catch (error) {
     return error instanceof Error ? error : new Error('unknown', { cause: error });
   }
-}
-
-function gapBehind({ tenant, index }: FactPlace, position: number): OrchestratorError {
-  const message = `fact ${index} of ${tenant} waits behind ${position + 1}, which the stream does not have`;
-  return new OrchestratorError('GAP', message);
 }
 
 /** The plan was refused for the runner it names, which no redelivery will change; any other no means that the log says it already. */

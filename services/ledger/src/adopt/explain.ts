@@ -25,9 +25,7 @@ export function explain({ partition, tip, anchor, logs, decision, unknownFacts }
     ),
     ...(unknownFacts.length === 0
       ? []
-      : [
-          '    so empty the stream FACTS and the bucket of the gate, rebuild the views, and republish, before anybody reads on',
-        ]),
+      : ['    so before anybody reads on, empty the stream and the views: the steps are in docs/ageing.md']),
     '',
     'To go on: logline log adopt --i-know',
   ].join('\n');

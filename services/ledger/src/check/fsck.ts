@@ -1,5 +1,5 @@
 import { parseHex } from '@logline/canon-sign';
-import { connectNats, nextFactOf } from '@logline/jetstream';
+import { connectNats, nextFactOf, readFactsStream } from '@logline/jetstream';
 import { openPool } from '@logline/postgres';
 import { readSecretFile } from '@logline/service';
 import type { LedgerConfig } from '../config.ts';
@@ -90,6 +90,7 @@ async function factFaults(
       if (!isSound) continue;
       const fault = await compareFacts(log, {
         nextFact: (tenant, sequence) => nextFactOf(nc, tenant, sequence),
+        firstSequence: async () => (await readFactsStream(nc)).firstSequence,
         readFacts: async ({ logId, tenant }, from, to) =>
           (await readFacts(sql, logId, from, to)).map((one) => fromStored(one, tenant)),
       });

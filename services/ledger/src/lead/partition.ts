@@ -4,7 +4,6 @@ import {
   answer,
   Coalescer,
   type LedgerLines,
-  lastFactOf,
   type Log as Logger,
   Publisher,
   publishFacts,
@@ -23,6 +22,7 @@ import { ReceiptHold } from '../append/receipt-hold.ts';
 import { logNames } from './log-names.ts';
 import { fromStored } from '../publish/fact.ts';
 import { FactsLane } from '../publish/facts-lane.ts';
+import { lastPublishedIn } from '../publish/last-published.ts';
 import { AppendConnection } from '../storage/append-connection.ts';
 import { loadCosignatures } from '../storage/load-cosignatures.ts';
 import { loadPartition } from '../storage/load-logs.ts';
@@ -97,7 +97,7 @@ export function assemblePartition(parts: PartitionParts): Partition {
       if (!leadership.isHeld()) throw new LedgerError('NOT_LEADING', `the lease ${consumer} is over`);
       await publishFacts(nc, messages);
     },
-    lastPublished: async (tenant) => (await lastFactOf(nc, tenant))?.index ?? -1,
+    lastPublished: lastPublishedIn(nc, sql),
     readFacts: async ({ logId, tenant }, from, to) =>
       (await readFacts(sql, logId, from, to)).map((stored) => fromStored(stored, tenant)),
     log,

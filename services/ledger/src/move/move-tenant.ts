@@ -16,7 +16,7 @@ import { seizeLease } from '../storage/seize-lease.ts';
 export type MoveParts = {
   readonly pool: Pool;
   readonly store: AnchorStore;
-  /** Log index of the tenant's last stored fact; −1 for none. Never stale. */
+  /** Log index of the tenant's last fact that is in the stream, or was and has aged; −1 for none. Never stale. */
   readonly lastPublished: (tenant: string) => Promise<number>;
   /** Gives up after this long without a moment in which everything had gone out; 60 s. */
   readonly withinMs?: number;

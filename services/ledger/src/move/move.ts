@@ -1,10 +1,12 @@
 import { parseArgs } from 'node:util';
 import { isName } from '@logline/contracts';
-import { connectNats, lastFactOf } from '@logline/jetstream';
+import { connectNats } from '@logline/jetstream';
 import { openPool } from '@logline/postgres';
 import { readSecretFile } from '@logline/service';
 import { anchorStore } from '../anchor/anchor.store.ts';
 import type { LedgerConfig } from '../config.ts';
+import { lastPublishedIn } from '../publish/last-published.ts';
+import { onPool } from '../storage/on-pool.ts';
 import { moveTenant } from './move-tenant.ts';
 
 const USAGE = 'usage: move <tenant> <partition>';
@@ -30,7 +32,7 @@ export async function move(args: readonly string[], config: Readonly<LedgerConfi
     const { from, size } = await moveTenant(tenant, to, {
       pool,
       store: anchorStore(nc),
-      lastPublished: async (of) => (await lastFactOf(nc, of))?.index ?? -1,
+      lastPublished: lastPublishedIn(nc, onPool(pool)),
     });
     process.stdout.write(`${JSON.stringify({ tenant, from, to, moved: from !== to, size })}\n`);
     return 0;

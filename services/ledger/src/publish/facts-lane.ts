@@ -11,7 +11,7 @@ export type FactsLaneParts = {
   readonly partition?: number;
   /** Stores them in order, or throws; then any number of the first ones may be stored. */
   readonly publish: (messages: readonly FactMessage[]) => Promise<unknown>;
-  /** Log index of the tenant's last stored fact; −1 for none. Never stale. */
+  /** Log index of the tenant's last fact that is in the stream, or was and has aged; −1 for none. Never stale. */
   readonly lastPublished: (tenant: string) => Promise<number>;
   /** Committed entries in `[from, to)`, in order, at least one. */
   readonly readFacts: (log: FactLog, from: number, to: number) => Promise<readonly Fact[]>;

@@ -52,8 +52,8 @@ describe('a batch', () => {
     expect(again.growths.map(({ facts }) => indexes(facts))).toEqual([[2]]);
   });
 
-  it('refuses what comes behind a gap, in that log only', () => {
-    const { growths, refused } = growLogs(
+  it('leaves aside what comes behind a gap, in that log only, and says what is missing', () => {
+    const { growths, refused, gaps } = growLogs(
       [factOf('acme', 0), factOf('acme', 2), factOf('beta', 0), factOf('acme', 3), factOf('beta', 1)],
       emptyLogs('acme', 'beta'),
     );
@@ -61,25 +61,25 @@ describe('a batch', () => {
       ['acme', [0]],
       ['beta', [0, 1]],
     ]);
-    expect(refused.map(({ fact, error }) => [fact.place.index, error.code])).toEqual([
-      [2, 'GAP'],
-      [3, 'GAP'],
-    ]);
+    expect(refused).toEqual([]);
+    expect(gaps).toMatchObject([{ tenant: 'acme', from: 1, to: 3 }]);
+    expect(gaps.map(({ early }) => indexes(early))).toEqual([[2, 3]]);
   });
 
   it('refuses bytes that do not hash to their leaf, and takes the right ones when they come', () => {
     const right = factOf('acme', 1);
     const spoilt: Fact = { ...right, place: { ...right.place, leaf: 'ab'.repeat(32) } };
-    const { growths, refused } = growLogs(
+    const { growths, refused, gaps } = growLogs(
       [factOf('acme', 0), spoilt, factOf('acme', 2), right, factOf('acme', 2)],
       emptyLogs('acme'),
     );
-    expect(refused.map(({ error }) => error.code)).toEqual(['BAD_FACT', 'GAP']);
+    expect(refused.map(({ error }) => error.code)).toEqual(['BAD_FACT']);
+    expect(gaps).toEqual([]);
     expect(growths.map(({ facts }) => indexes(facts))).toEqual([[0, 1, 2]]);
   });
 
   it('changes nothing when there is nothing new', () => {
-    expect(growLogs([], emptyLogs())).toEqual({ growths: [], refused: [] });
+    expect(growLogs([], emptyLogs())).toEqual({ growths: [], refused: [], gaps: [] });
     expect(growLogs([factOf('acme', 5)], emptyLogs('acme')).growths).toEqual([]);
   });
 
@@ -135,8 +135,8 @@ describe('in whatever batches facts come', () => {
         let logs = emptyLogs(...tenants);
         let views = new Map<string, SubjectView>();
         const project = (): void => {
-          const { growths, refused } = growLogs(batch, logs);
-          expect(refused).toEqual([]);
+          const { growths, refused, gaps } = growLogs(batch, logs);
+          expect([refused, gaps]).toEqual([[], []]);
           const before = new Map(
             growths
               .flatMap(({ facts: taken }) => taken)

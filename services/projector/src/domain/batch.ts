@@ -20,11 +20,22 @@ export type BatchEffect = {
   readonly registry: readonly RegistryChange[];
 };
 
-/** Grows each log by its facts; those that cannot follow are in `refused`. Logs are independent: what one lacks keeps no other back. */
-export function growLogs(
-  facts: readonly Fact[],
-  logs: ReadonlyMap<string, LogView>,
-): { readonly growths: readonly LogGrowth[]; readonly refused: LogGrowth['refused'] } {
+/** Facts of one log that came too early, and what is missing before them: log indexes, both included. */
+export type Gap = {
+  readonly tenant: string;
+  readonly from: number;
+  readonly to: number;
+  readonly early: readonly Fact[];
+};
+
+export type Grown = {
+  readonly growths: readonly LogGrowth[];
+  readonly refused: LogGrowth['refused'];
+  readonly gaps: readonly Gap[];
+};
+
+/** Grows each log by its facts. Logs are independent: what one lacks keeps no other back. */
+export function growLogs(facts: readonly Fact[], logs: ReadonlyMap<string, LogView>): Grown {
   const all = [...Map.groupBy(facts, ({ place }) => place.tenant)]
     .toSorted(([a], [b]) => (a < b ? -1 : 1))
     .flatMap(([tenant, own]) => {
@@ -34,6 +45,11 @@ export function growLogs(
   return {
     growths: all.filter(({ facts: taken }) => taken.length > 0),
     refused: all.flatMap(({ refused }) => refused),
+    gaps: all.flatMap(({ log, early }) => {
+      if (early.length === 0) return [];
+      const to = Math.max(...early.map(({ place }) => place.index));
+      return [{ tenant: log.tenant, from: Number(log.edge.size), to, early }];
+    }),
   };
 }
 

@@ -20,8 +20,10 @@ export type LogGrowth = {
   readonly facts: readonly Fact[];
   readonly leaves: readonly Uint8Array[];
   readonly tiles: readonly TileRow[];
-  /** Facts that cannot follow what is there, each with the reason. Facts that are there already are in neither list. */
+  /** Facts that are not what the ledger named, each with the reason. Facts that are there already are in no list. */
   readonly refused: readonly { readonly fact: Fact; readonly error: ProjectorError }[];
+  /** Facts that came too early: those between are missing. They are left aside, and come again behind what is missing. */
+  readonly early: readonly Fact[];
 };
 
 /** Grows the view of a log by those facts that follow it without a gap and hash to the leaf the ledger named. */
@@ -31,12 +33,12 @@ export function growLog(before: LogView, facts: readonly Fact[]): LogGrowth {
   const taken: Fact[] = [];
   const leaves: Uint8Array[] = [];
   const refused: { fact: Fact; error: ProjectorError }[] = [];
+  const early: Fact[] = [];
   for (const fact of facts) {
     const { index, leaf } = fact.place;
     if (index < next) continue;
     if (index > next) {
-      const message = `fact ${index} of ${tenant} waits behind ${next}, which the stream does not have`;
-      refused.push({ fact, error: new ProjectorError('GAP', message) });
+      early.push(fact);
       continue;
     }
     const hash = leafHash(fact.bytes);
@@ -56,5 +58,6 @@ export function growLog(before: LogView, facts: readonly Fact[]): LogGrowth {
     leaves,
     tiles: tiles.map(({ level, index, bytes }) => ({ level, index, hashes: bytes, root: tileHash(bytes) })),
     refused,
+    early: early.filter(({ place }) => place.index >= next),
   };
 }

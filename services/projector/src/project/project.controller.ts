@@ -1,6 +1,6 @@
 import { Controller } from '@nestjs/common';
 import { CONSUMERS, STREAMS } from '@logline/contracts';
-import { WRITERS_PACE, type JetStreamContext, type Rejection } from '@logline/jetstream';
+import { sayMissing, WRITERS_PACE, type JetStreamContext, type Rejection } from '@logline/jetstream';
 import { Consume } from '@logline/jetstream/nest';
 import { FactReaderMetrics } from '@logline/service';
 import { parseFact, type Fact } from '../domain/fact.ts';
@@ -17,7 +17,10 @@ export class ProjectController {
     private readonly metrics: FactReaderMetrics,
   ) {}
 
-  /** Those it returns can never be projected as they are; they are parked, and the others are done. */
+  /**
+   * Those it returns can never be projected as they are; they are parked, and the others are done. So are those that came too early: parked they would be no
+   * use to anybody, and they come again behind what is missing.
+   */
   @Consume(STREAMS.facts, CONSUMERS.projector, {
     mode: 'batch',
     limit: BATCH,
@@ -28,16 +31,18 @@ export class ProjectController {
     const last = messages.at(-1);
     this.metrics.took(messages.length, last?.pending ?? 0);
     const { facts, garbage } = parseAll(messages);
-    const refused = await this.service.project([...facts.keys()], last?.sequence ?? 0);
+    const { refused, gaps } = await this.service.project([...facts.keys()], last?.sequence ?? 0);
     const errors = new Map(refused.map(({ fact, error }) => [fact, error]));
+    const early = new Set(gaps.flatMap((gap) => gap.early));
     for (const [fact, message] of facts) {
       const error = errors.get(fact);
-      if (error === undefined) this.metrics.moved(fact.place.tenant);
-      else {
-        this.metrics.refused(fact.place.tenant, error.message);
+      if (error !== undefined) {
+        this.metrics.refused(fact.place, error.message);
         garbage.push({ message, error });
-      }
+      } else if (!early.has(fact)) this.metrics.done(fact.place);
     }
+    for (const gap of gaps)
+      this.metrics.lacking({ tenant: gap.tenant, index: gap.to }, gap.early.length, sayMissing(gap));
     return garbage;
   }
 }

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { STREAMS } from '@logline/contracts';
 import { inOneFlight, inTransaction, PostgresError, type Pool } from '@logline/postgres';
-import { foldSubjects, growLogs, type BatchEffect } from '../domain/batch.ts';
+import { foldSubjects, growLogs, type BatchEffect, type Grown } from '../domain/batch.ts';
 import type { Fact } from '../domain/fact.ts';
 import type { LogGrowth, LogView } from '../domain/log-view.ts';
 import type { SubjectView } from '../domain/subject.ts';
@@ -36,16 +36,16 @@ export class ProjectService {
 
   /**
    * Brings the views to where the facts are; facts they hold already change nothing. `sequence` is the last one of the batch in the stream.
-   * @returns the facts that cannot follow what the views hold, each with the reason
+   * @returns the facts that never will be in them as they are, each with the reason, and those that came before others that are missing
    */
-  async project(facts: readonly Fact[], sequence: number): Promise<LogGrowth['refused']> {
+  async project(facts: readonly Fact[], sequence: number): Promise<Omit<Grown, 'growths'>> {
     try {
-      const { growths, refused } = growLogs(facts, await this.logsOf(facts));
-      if (growths.length === 0) return refused;
+      const { growths, refused, gaps } = growLogs(facts, await this.logsOf(facts));
+      if (growths.length === 0) return { refused, gaps };
       const effect = { growths, ...foldSubjects(growths, await this.subjectsOf(growths)) };
       await this.save(effect, sequence);
       this.remember(effect);
-      return refused;
+      return { refused, gaps };
     } catch (error) {
       this.forget();
       // whether it was committed or not, the database says it at the next try

@@ -7,6 +7,7 @@ import {
   type SubmitRequest,
 } from '@logline/contracts';
 import type { Coalescer } from '@logline/jetstream';
+import { untilKnown, whyUnknown } from '@logline/jetstream/knowledge';
 import type { Log } from '@logline/service';
 import { toUnavailable, type OperatorKey, type TenantKnowledge } from '@logline/tdln';
 import { judgeRequest, type Judgement, type PositionedAck } from '../domain/judge-request.ts';
@@ -28,9 +29,6 @@ export type JudgeParts = {
 
 /** Where a message stood, and when JetStream stored it: the clock by which deadlines count. */
 export type Arrival = { readonly subject: string; readonly timestampMs: number };
-
-/** Nothing waits longer than this for knowledge, however patient its client. */
-const LONGEST_WAIT_MS = 30_000;
 
 export class JudgeService {
   readonly #parts: JudgeParts;
@@ -71,7 +69,8 @@ export class JudgeService {
     const isKnown = this.#untilKnown(request, deadlineMs);
     const isReady = isKnown === true || (await isKnown);
     if (!isReady || nowMs() > deadlineMs) return metrics.count('late', request.spans.length);
-    if (this.#parts.known.isBroken(request.tenant)) return this.#refuseAll(request);
+    const why = whyUnknown(this.#parts.known, request.tenant);
+    if (why !== null) return this.#refuseAll(request, why);
     const startMs = performance.now();
     const judgement = judgeRequest({
       request,
@@ -91,10 +90,9 @@ export class JudgeService {
 
   /** A request that came back is judged only once the facts are known that sent it back. */
   #untilKnown({ tenant, recheck }: SubmitRequest, deadlineMs: number): Promise<boolean> | true {
-    const { known, nowMs } = this.#parts;
-    if (recheck === undefined || known.of(tenant).index >= recheck.min_index) return true;
-    const waitMs = Math.min(deadlineMs - nowMs(), LONGEST_WAIT_MS);
-    return known.reached(tenant, recheck.min_index, AbortSignal.timeout(Math.max(0, waitMs)));
+    const { known, nowMs, log } = this.#parts;
+    if (recheck === undefined) return true;
+    return untilKnown(known, { tenant, index: recheck.min_index, deadlineMs }, { nowMs: nowMs(), log });
   }
 
   async #passOn({ request, bodies, goesToVerifier }: Judgement): Promise<void> {
@@ -104,8 +102,8 @@ export class JudgeService {
     await Promise.all(splitRequest(request, bodies).map((part) => next.add(part.request, part.bodies)));
   }
 
-  #refuseAll({ reply, trace, language, spans }: SubmitRequest): void {
-    const no = toUnavailable('the log of this tenant cannot be read', language);
+  #refuseAll({ reply, trace, language, spans }: SubmitRequest, why: string): void {
+    const no = toUnavailable(why, language);
     this.#parts.metrics.count('unavailable', spans.length);
     this.#parts.answer(
       reply,

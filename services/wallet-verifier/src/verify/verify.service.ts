@@ -7,6 +7,7 @@ import {
   type Envelope,
 } from '@logline/contracts';
 import type { Coalescer } from '@logline/jetstream';
+import { untilKnown, whyUnknown } from '@logline/jetstream/knowledge';
 import type { Counter, Log } from '@logline/service';
 import { toUnavailable, type TenantKnowledge } from '@logline/tdln';
 import { indexBehind, verifyRequest } from '../domain/verify-request.ts';
@@ -22,9 +23,6 @@ export type VerifyParts = {
   readonly verdicts: Counter;
   readonly log: Log;
 };
-
-/** Nothing waits longer than this for knowledge, however patient its client. */
-const LONGEST_WAIT_MS = 30_000;
 
 export class VerifyService {
   readonly #parts: VerifyParts;
@@ -49,13 +47,16 @@ export class VerifyService {
   }
 
   async #verifyOne(request: AcceptRequest, bodies: readonly Uint8Array[]): Promise<void> {
-    const { known, signer, nowMs, verdicts } = this.#parts;
+    const { known, signer, nowMs, verdicts, log } = this.#parts;
     const { tenant, deadline_ms, spans } = request;
-    const isKnown = this.#untilKnown(request);
+    // the gate may know facts that have not reached this process; its proofs would be denied for want of them
+    const needed = { tenant, index: indexBehind(request), deadlineMs: deadline_ms };
+    const isKnown = untilKnown(known, needed, { nowMs: nowMs(), log });
     // awaited only where it must be: what need not wait keeps its place in the line
     const isReady = isKnown === true || (await isKnown);
     if (!isReady || nowMs() > deadline_ms) return verdicts.inc({ outcome: 'late' }, spans.length);
-    if (known.isBroken(tenant)) return this.#refuseAll(request);
+    const why = whyUnknown(known, tenant);
+    if (why !== null) return this.#refuseAll(request, why);
     const verified = verifyRequest({ request, bodies, knowledge: known.of(tenant), signer, nowMs: nowMs() });
     if (verified.allowed > 0) verdicts.inc({ outcome: 'allowed' }, verified.allowed);
     if (verified.denied > 0) verdicts.inc({ outcome: 'denied' }, verified.denied);
@@ -64,19 +65,10 @@ export class VerifyService {
     await Promise.all(parts.map((part) => this.#parts.toLedger.add(part.request, part.bodies)));
   }
 
-  /** The gate may know facts that have not reached this process; its proofs would be denied for want of them. */
-  #untilKnown(request: AcceptRequest): Promise<boolean> | true {
-    const { known, nowMs } = this.#parts;
-    const index = indexBehind(request);
-    if (known.of(request.tenant).index >= index || known.isBroken(request.tenant)) return true;
-    const waitMs = Math.min(request.deadline_ms - nowMs(), LONGEST_WAIT_MS);
-    return known.reached(request.tenant, index, AbortSignal.timeout(Math.max(0, waitMs)));
-  }
-
-  #refuseAll({ tenant, reply, trace, language, spans }: AcceptRequest): void {
-    const no = toUnavailable('the log of this tenant cannot be read', language);
+  #refuseAll({ tenant, reply, trace, language, spans }: AcceptRequest, why: string): void {
+    const no = toUnavailable(why, language);
     this.#parts.verdicts.inc({ outcome: 'unavailable' }, spans.length);
-    this.#parts.log.warn({ tenant, trace }, 'a request was refused: the log of its tenant cannot be read');
+    this.#parts.log.warn({ tenant, trace }, `a request was refused: ${why}`);
     this.#parts.answer(
       reply,
       trace,

@@ -1,17 +1,16 @@
 import { setImmediate as nextTick } from 'node:timers/promises';
 import { blake3Hash, CanonError, parseStrict, utf8, type JsonValue } from '@logline/canon-sign';
-import { GATE_BUCKET } from '@logline/contracts';
-import { callApi, type Publisher } from '@logline/jetstream';
 import { parseSnapshotText, snapshotText, TdlnError, type Knowledge } from '@logline/tdln';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { promisify } from 'node:util';
 import { deflateRaw, inflateRaw } from 'node:zlib';
-import { GateError } from '../errors.ts';
+import { callApi } from '../api.ts';
+import { JetStreamError } from '../errors.ts';
+import type { Publisher } from '../publisher.ts';
 
 const deflate = promisify(deflateRaw);
 const inflate = promisify(inflateRaw);
 
-const STREAM = `KV_${GATE_BUCKET}`;
 const POSITION = 'position';
 /** Well below the server's `max_payload`. */
 const CHUNK_BYTES = 512 * 1024;
@@ -28,16 +27,18 @@ export type Saved = {
 };
 
 /**
- * The gate's memory between two starts, in its own bucket. Trusted as far as its hashes go, and rebuildable: a snapshot that
- * is missing or damaged costs a longer start and nothing else. Several gates may write at once; what they mix up is damage.
+ * What a service knows of the logs, kept between two starts in its own bucket. Trusted as far as its hashes go, and rebuildable: a snapshot that is
+ * missing or damaged costs a longer start, and a republish where the facts have aged. Several processes may write at once; what they mix up is damage.
  */
 export class SnapshotStore {
   readonly #nc: NatsConnection;
   readonly #publisher: Publisher;
+  readonly #bucket: string;
 
-  constructor(nc: NatsConnection, publisher: Publisher) {
+  constructor(nc: NatsConnection, publisher: Publisher, bucket: string) {
     this.#nc = nc;
     this.#publisher = publisher;
+    this.#bucket = bucket;
   }
 
   /** One tenant, in as many chunks as it needs. */
@@ -51,20 +52,20 @@ export class SnapshotStore {
     }
   }
 
-  /** To be called once every tenant with facts up to `sequence` is saved. */
+  /** To be called once every tenant with facts up to `sequence` is saved; 0 when that cannot be, so that the next start reads everything. */
   async savePosition(sequence: number): Promise<void> {
     await this.#put(POSITION, utf8(JSON.stringify({ v: 1, sequence })), []);
   }
 
   /** Whatever is whole. `onFault` hears of each snapshot that is not. */
-  async load(onFault: (tenant: string, error: GateError) => void): Promise<Saved> {
+  async load(onFault: (tenant: string, error: JetStreamError) => void): Promise<Saved> {
     const tenants = await this.#tenants();
     const knowledge: Knowledge[] = [];
     for (const tenant of tenants) {
       try {
         knowledge.push(await this.#loadTenant(tenant));
       } catch (error) {
-        if (!(error instanceof GateError)) throw error;
+        if (!(error instanceof JetStreamError)) throw error;
         onFault(tenant, error);
       }
     }
@@ -73,8 +74,8 @@ export class SnapshotStore {
   }
 
   async #tenants(): Promise<readonly string[]> {
-    const filter = `$KV.${GATE_BUCKET}.tenant.*.0`;
-    const { state } = await callApi(this.#nc, `STREAM.INFO.${STREAM}`, { subjects_filter: filter });
+    const filter = `$KV.${this.#bucket}.tenant.*.0`;
+    const { state } = await callApi(this.#nc, `STREAM.INFO.KV_${this.#bucket}`, { subjects_filter: filter });
     const { subjects } = Object(state) as { subjects?: unknown }; // absent when there is none
     return Object.keys(Object(subjects)).map((subject) => subject.split('.')[3] ?? '');
   }
@@ -106,12 +107,12 @@ export class SnapshotStore {
   }
 
   async #put(key: string, bytes: Uint8Array, headers: readonly (readonly [string, string])[]): Promise<void> {
-    await this.#publisher.publish(`$KV.${GATE_BUCKET}.${key}`, bytes, { headers });
+    await this.#publisher.publish(`$KV.${this.#bucket}.${key}`, bytes, { headers });
   }
 
   /** Null when there is none. */
   async #get(key: string): Promise<{ readonly bytes: Uint8Array; readonly mark: string } | null> {
-    const subject = `$JS.API.DIRECT.GET.${STREAM}.$KV.${GATE_BUCKET}.${key}`;
+    const subject = `$JS.API.DIRECT.GET.KV_${this.#bucket}.$KV.${this.#bucket}.${key}`;
     const reply = await this.#nc.request(subject, undefined, { timeout: 5_000 });
     if (reply.headers?.code === 404) return null;
     return { bytes: reply.data, mark: reply.headers?.get(CHUNK_HEADER) ?? '' };
@@ -152,6 +153,6 @@ function parseJson(bytes: Uint8Array): JsonValue {
   }
 }
 
-function unusable(why: string, cause?: Error): GateError {
-  return new GateError('SNAPSHOT_UNUSABLE', `a snapshot cannot be used: ${why}`, { cause });
+function unusable(why: string, cause?: Error): JetStreamError {
+  return new JetStreamError('SNAPSHOT_UNUSABLE', `a snapshot cannot be used: ${why}`, { cause });
 }
