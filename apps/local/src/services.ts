@@ -16,7 +16,14 @@ export type ServiceSpec = {
   readonly owner?: string;
   readonly port: number;
   readonly env: Readonly<Record<string, string>>;
+  /** For Node, where it is not to run as it comes. */
+  readonly nodeFlags?: readonly string[];
 };
+
+/**
+ * By itself V8 gives a busy process 128 MB for what has just been made, and never takes them back. An append costs the same CPU time with a tenth of it.
+ */
+const SMALL_NURSERY = ['--max-semi-space-size=8'];
 
 export type Surroundings = {
   readonly layout: Layout;
@@ -58,6 +65,7 @@ export function serviceSpecs({
       role: 'ledger',
       owner: 'ledger_owner',
       port: port('ledger'),
+      nodeFlags: SMALL_NURSERY,
       env: {
         ...key('log'),
         ORIGIN: origin,
@@ -154,7 +162,7 @@ export function toProcess(spec: ServiceSpec, { layout, natsUrl, secretFile }: Su
   return {
     name: spec.name,
     command: process.execPath,
-    args: ['--enable-source-maps', join(layout.root, spec.dir, 'dist', 'main.js')],
+    args: ['--enable-source-maps', ...(spec.nodeFlags ?? []), join(layout.root, spec.dir, 'dist', 'main.js')],
     cwd: layout.dev,
     env: environmentOf(spec, natsUrl, secretFile, layout),
     logFile: join(layout.logs, `${spec.name}.log`),
