@@ -9,8 +9,10 @@ export type LedgerFigures = {
     readonly ledger_receipts_per_s: number;
     readonly ratio_at_1m: number;
     readonly fsck_1m_s: number;
+    /** The most that it ever was. */
     readonly ledger_rss_mb: number;
-    /** What the three above were measured at; fewer than a million with --quick. */
+    readonly ledger_settled_rss_mb: number;
+    /** What the figures above were measured at; fewer than a million with --quick. */
     readonly ledger_entries: number;
     readonly ledger_tenants: number;
   };
@@ -41,6 +43,7 @@ export async function measureLedger(entries: number, tenants: number): Promise<L
       ratio_at_1m: Math.round((measured.whenFull / measured.whenEmpty) * 100) / 100,
       fsck_1m_s: measured.fsckSeconds,
       ledger_rss_mb: measured.rssMb,
+      ledger_settled_rss_mb: measured.settledRssMb,
       ledger_entries: measured.entries,
       ledger_tenants: measured.tenants,
     },

@@ -16,7 +16,15 @@ export type ServiceSpec = {
   readonly owner?: string;
   readonly port: number;
   readonly env: Readonly<Record<string, string>>;
+  /** For Node, where it is not to run as it comes. */
+  readonly nodeFlags?: readonly string[];
 };
+
+/**
+ * By itself V8 gives a busy process 128 MB for what has just been made, and never takes them back. With this an append costs up to 8 % more CPU time;
+ * with a limit for the whole heap it would cost a quarter more.
+ */
+const SMALL_NURSERY = '--max-semi-space-size=8';
 
 export type Surroundings = {
   readonly layout: Layout;
@@ -61,6 +69,7 @@ export function serviceSpecs({
       role: 'ledger',
       owner: 'ledger_owner',
       port: port('ledger'),
+      nodeFlags: [SMALL_NURSERY],
       env: {
         ...key('log'),
         ORIGIN: origin,
@@ -158,7 +167,7 @@ export function toProcess(spec: ServiceSpec, { layout, natsUrl, secretFile }: Su
   return {
     name: spec.name,
     command: process.execPath,
-    args: ['--enable-source-maps', join(layout.root, spec.dir, 'dist', 'main.js')],
+    args: ['--enable-source-maps', ...(spec.nodeFlags ?? []), join(layout.root, spec.dir, 'dist', 'main.js')],
     cwd: layout.dev,
     env: environmentOf(spec, natsUrl, secretFile, layout),
     logFile: join(layout.logs, `${spec.name}.log`),
@@ -194,7 +203,12 @@ export function toMaintenance(around: Surroundings): {
   const { layout, natsUrl, secretFile } = around;
   const env = environmentOf(spec, natsUrl, secretFile, layout);
   return {
-    command: [process.execPath, '--enable-source-maps', join(layout.root, spec.dir, 'dist', 'maintain.js')],
+    command: [
+      process.execPath,
+      '--enable-source-maps',
+      SMALL_NURSERY,
+      join(layout.root, spec.dir, 'dist', 'maintain.js'),
+    ],
     env: Object.fromEntries(Object.entries(env).map(([name, value]) => [name, value ?? ''])),
   };
 }

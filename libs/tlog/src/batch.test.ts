@@ -43,6 +43,23 @@ test('gives the same edge and root as leaf by leaf, and the same proofs as from 
   );
 });
 
+test('keeps nothing in memory but its own bytes, also when its tiles were read from a larger buffer', () => {
+  const whole = wholeTree(300);
+  const around = Buffer.alloc(1_000_000);
+  const edge = tiledEdgeOf(300n, (tile) => {
+    const bytes = tileFrom(whole.readNode, tile);
+    around.set(bytes, 500_000);
+    return around.subarray(500_000, 500_000 + bytes.length);
+  });
+  around.fill(0);
+  expect(rootOf(edge)).toEqual(whole.rootAt(300));
+  for (const { hashes, tiles } of [edge, appendBatch(edge, leavesOf(5)).edge]) {
+    expect(tiles.map(({ buffer }) => buffer.byteLength)).toEqual(tiles.map(({ length }) => length));
+    expect(new Set(hashes.map(({ buffer }) => buffer)).size).toBe(1);
+    expect(hashes[0]?.buffer.byteLength).toBe(hashes.length * 32);
+  }
+});
+
 test('proves every leaf of every batch when a tree grows to 300 in steps of 1, 2, 3, …', () => {
   const whole = wholeTree(300);
   let edge = emptyTiledEdge();

@@ -13,7 +13,8 @@ import {
 } from './tree.ts';
 
 /**
- * A right edge that also holds the partial tiles along it, so that it knows when one is full. Immutable.
+ * A right edge that also holds the partial tiles along it, so that it knows when one is full. Immutable, and small enough to keep
+ * thousands of: one buffer a level and one for all of `hashes`, and nothing else is kept in memory by it.
  * `tiles[L]` is the partial tile of level L as it is served, or empty where the size leaves none; there is one for
  * each level with at least one hash.
  */
@@ -28,7 +29,7 @@ export interface FullTile {
   readonly bytes: Uint8Array;
 }
 
-/** What an append brings about; nothing of it is shared with the edge it began from but hashes that no one writes to. */
+/** What an append brings about; nothing of it is shared with the edge it began from but bytes that no one writes to. */
 export interface Batch {
   readonly edge: TiledEdge;
   readonly root: Uint8Array;
@@ -66,13 +67,14 @@ export function tiledEdgeOf(size: bigint, readTile: (tile: TileId) => Uint8Array
     if (bytes.length !== tile.width * HASH_BYTES) {
       throw new TlogError('MALFORMED_TILE', `a tile ${tile.width} wide does not have ${bytes.length} bytes`);
     }
-    tiles[Number(tile.level)] = bytes.slice();
+    // a copy, also of a Buffer, whose slice() would be a view that keeps all around it in memory
+    tiles[Number(tile.level)] = new Uint8Array(bytes);
   }
   const hashes = subtreeNodes(0n, size).map((node) => {
     const bytes = tiles[Math.floor(node.level / TILE_HEIGHT)] ?? new Uint8Array(0);
     return nodeFromTile(bytes, node);
   });
-  return { size, hashes, tiles };
+  return { size, hashes: packHashes(hashes), tiles };
 }
 
 /**
@@ -143,7 +145,9 @@ function growEdge(
 ): { edge: TiledEdge; tiles: FullTile[] } {
   const size = edge.size + BigInt(count);
   if (size > MAX_TREE_SIZE) throw new TlogError('OUT_OF_RANGE', `there is no tree of ${size} leaves`);
-  const hashes = levels.flatMap(({ nodes }) => (nodes.length % 2 === 1 ? nodes.slice(-1) : [])).reverse();
+  const hashes = packHashes(
+    levels.flatMap(({ nodes }) => (nodes.length % 2 === 1 ? nodes.slice(-1) : [])).reverse(),
+  );
   const full: FullTile[] = [];
   const open: Uint8Array[] = [];
   for (let level = 0; level * TILE_HEIGHT < levels.length; level++) {
@@ -163,6 +167,15 @@ function growEdge(
     open.push(grown.open);
   }
   return { edge: { size, hashes, tiles: open }, tiles: full };
+}
+
+/** The same hashes in memory of their own, all of it one buffer: a digest alone costs some hundred bytes beside its 32. */
+function packHashes(hashes: readonly Uint8Array[]): Uint8Array[] {
+  const row = new Uint8Array(hashes.length * HASH_BYTES);
+  return hashes.map((hash, nth) => {
+    row.set(hash, nth * HASH_BYTES);
+    return row.subarray(nth * HASH_BYTES, (nth + 1) * HASH_BYTES);
+  });
 }
 
 /** Goes on writing `nodes` from `from` where the partial tile `open` ends. */

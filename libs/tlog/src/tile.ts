@@ -1,6 +1,6 @@
 import { parseDecimal } from './decimal.ts';
 import { TlogError } from './errors.ts';
-import { HASH_BYTES, type NodeId, type ReadNode, nodeHash } from './tree.ts';
+import { HASH_BYTES, type NodeId, type ReadNode, nodeHash, pairHash } from './tree.ts';
 
 /** A full tile is 256 hashes wide, and covers eight levels of the tree. */
 export const TILE_WIDTH = 256;
@@ -88,6 +88,7 @@ export function tileHash(tile: Uint8Array): Uint8Array {
 
 function rowHash(tile: Uint8Array, start: number, width: number): Uint8Array {
   if (width === 1) return tile.slice(start * HASH_BYTES, (start + 1) * HASH_BYTES);
+  if (width === 2) return pairHash(tile, start * HASH_BYTES);
   return nodeHash(rowHash(tile, start, width / 2), rowHash(tile, start + width / 2, width / 2));
 }
 

@@ -41,6 +41,12 @@ export function nodeHash(left: Uint8Array, right: Uint8Array): Uint8Array {
   return sha256(scratch);
 }
 
+/** Like {@link nodeHash} of two hashes that stand side by side in `row`, the left one at byte `at`. */
+export function pairHash(row: Uint8Array, at: number): Uint8Array {
+  scratch.set(row.subarray(at, at + 2 * HASH_BYTES), 1);
+  return sha256(scratch);
+}
+
 /** The root of the tree without leaves: SHA-256 of nothing. A fresh copy each time. */
 export function emptyRoot(): Uint8Array {
   return sha256(new Uint8Array(0));

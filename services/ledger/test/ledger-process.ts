@@ -44,9 +44,12 @@ export function migrateLedger(env: Readonly<Record<string, string>>): void {
   });
 }
 
+// as apps/local starts it
+const NODE_FLAGS = ['--enable-source-maps', '--max-semi-space-size=8'];
+
 /** Resolves when its doors are open; whether it leads is in its log, or at /readyz. */
 export async function startLedger(env: Readonly<Record<string, string>>): Promise<LedgerProcess> {
-  const child = spawn(process.execPath, ['--enable-source-maps', join(LEDGER_DIR, 'dist', 'main.js')], {
+  const child = spawn(process.execPath, [...NODE_FLAGS, join(LEDGER_DIR, 'dist', 'main.js')], {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   });

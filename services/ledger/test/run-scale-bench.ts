@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { acceptPartition, CONSUMERS, FIRST_PARTITION } from '@logline/contracts';
 import { publishFacts, Publisher, type FactMessage } from '@logline/jetstream';
@@ -18,6 +19,8 @@ const [entries = 1_000_000, tenants = 1_000] = process.argv.slice(2).map(Number)
 const LARGE = 'large';
 /** Appended at a time, for each figure. */
 const SAMPLE = Math.min(40_000, Math.max(5_000, Math.floor(entries / 5)));
+/** How long it has nothing to do before its memory is looked at. */
+const SETTLE_MS = 10_000;
 const MAINTAIN = join(dirname(fileURLToPath(import.meta.url)), '..', 'dist', 'maintain.js');
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
@@ -54,10 +57,12 @@ try {
   ) as { readonly ok: boolean; readonly entries: number; readonly seconds: number }; // our own chore wrote it
   if (!fsck.ok) throw new Error('fsck found faults in a log that was only appended to');
   say(`fsck of ${fsck.entries} entries: ${fsck.seconds} s`);
-  const rssMb = await measureMemory(world, env);
-  say(`a ledger that leads ${tenants} logs: ${rssMb} MB`);
+  const { peakMb, settledMb } = await measureMemory(world, env);
+  say(
+    `a ledger that leads ${tenants} logs: ${peakMb} MB at its peak, ${settledMb} MB when it has nothing to do`,
+  );
   process.stdout.write(
-    `${JSON.stringify({ limits, whenEmpty, whenFull, fsckSeconds: fsck.seconds, entries: fsck.entries, tenants, rssMb })}\n`,
+    `${JSON.stringify({ limits, whenEmpty, whenFull, fsckSeconds: fsck.seconds, entries: fsck.entries, tenants, rssMb: peakMb, settledRssMb: settledMb })}\n`,
   );
 } finally {
   await world.close();
@@ -85,8 +90,11 @@ async function fill(bench: AppendBench): Promise<void> {
   }
 }
 
-/** Resident memory of the service, as it runs in production, once every tenant has been appended to twice. */
-async function measureMemory(place: World, env: Readonly<Record<string, string>>): Promise<number> {
+/** Resident memory of the service, as it runs in production, once every tenant has been appended to twice: the most it ever was, and what it is a while later. */
+async function measureMemory(
+  place: World,
+  env: Readonly<Record<string, string>>,
+): Promise<{ readonly peakMb: number; readonly settledMb: number }> {
   // the anchor was set by a leader of another lease: this one comes after it
   await place
     .pool('ledger')
@@ -113,8 +121,11 @@ async function measureMemory(place: World, env: Readonly<Record<string, string>>
       }
     }
     await until(async () => (await sizeOfAll()) === wanted && (await isIdle(ledger.url)));
+    await setTimeout(SETTLE_MS);
     const status = await readFile(`/proc/${ledger.pid}/status`, 'utf8');
-    return Math.round(Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? Number.NaN) / 1024);
+    const mb = (line: string): number =>
+      Math.round(Number(new RegExp(`^${line}:\\s+(\\d+) kB`, 'm').exec(status)?.[1] ?? Number.NaN) / 1024);
+    return { peakMb: mb('VmHWM'), settledMb: mb('VmRSS') };
   } finally {
     await ledger.stop();
   }

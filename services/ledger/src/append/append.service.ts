@@ -301,8 +301,10 @@ export class AppendService {
   }
 
   #publish({ seals }: TurnResult): void {
-    for (const seal of seals)
-      this.#parts.lane.push({ log: seal.after, size: seal.after.size, facts: toFacts(seal) });
+    for (const seal of seals) {
+      const { logId, tenant, origin, size } = seal.after; // and not its tree, however long the facts may wait
+      this.#parts.lane.push({ log: { logId, tenant, origin }, size, facts: toFacts(seal) });
+    }
   }
 
   #answer(turn: readonly Waiting[], { answers }: TurnResult, signal: AbortSignal): void {

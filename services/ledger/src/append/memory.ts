@@ -15,9 +15,12 @@ import { loadLogs } from '../storage/load-logs.ts';
 import { loadTree } from '../storage/load-tree.ts';
 import { Lru } from './lru.ts';
 
+/** Some 10 KiB each, and hardly ever twice that: mostly the partial tile of its newest leaves. */
 const MOST_LOGS = 2_000;
 const MOST_KEYS = 100_000;
 const MOST_HEADS = 50_000;
+/** Trees that are read at once: what they are made of is many times what they are. */
+const TREES_AT_ONCE = 16;
 
 /**
  * What the leader remembers between turns. True only while its epoch is held and every commit's outcome is known: nobody else writes.
@@ -129,10 +132,13 @@ export class Memory {
       else logs.set(tenant, log);
     }
     if (cold.length === 0) return logs;
-    for (const stored of await loadLogs(sql, partition, cold)) {
-      const log = await loadTree(sql, stored);
-      this.#logs.set(log.tenant, log);
-      logs.set(log.tenant, log);
+    const stored = await loadLogs(sql, partition, cold);
+    for (let at = 0; at < stored.length; at += TREES_AT_ONCE) {
+      const group = stored.slice(at, at + TREES_AT_ONCE);
+      for (const log of await Promise.all(group.map((one) => loadTree(sql, one)))) {
+        this.#logs.set(log.tenant, log);
+        logs.set(log.tenant, log);
+      }
     }
     return logs;
   }

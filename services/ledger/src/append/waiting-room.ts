@@ -11,9 +11,10 @@ export type Waiting = {
   readonly fail: (error: unknown) => void;
 };
 
-/** So that a turn stays within some hundred milliseconds and some MiB, however many wait. */
+/** So that a turn stays within some hundred milliseconds and some MiB, however many wait. Each log costs two signatures more, and its tree before and after. */
 const MOST_SPANS = 2_048;
 const MOST_BYTES = 4 * 1024 * 1024;
+const MOST_LOGS = 256;
 
 /** Where envelopes wait for the next turn, in stream order. How many may wait is bounded by whoever lets them in. */
 export class WaitingRoom {
@@ -46,9 +47,13 @@ export class WaitingRoom {
   takeTurn(): readonly Waiting[] {
     let spans = 0;
     let bytes = 0;
-    const end = this.#waiting.findIndex(
-      (one) => (spans += one.spans) > MOST_SPANS || (bytes += one.bytes) > MOST_BYTES,
-    );
+    const tenants = new Set<string>();
+    const end = this.#waiting.findIndex((one) => {
+      for (const { tenant } of one.requests) tenants.add(tenant);
+      spans += one.spans;
+      bytes += one.bytes;
+      return spans > MOST_SPANS || bytes > MOST_BYTES || tenants.size > MOST_LOGS;
+    });
     return this.#waiting.splice(0, end === -1 ? this.#waiting.length : Math.max(1, end));
   }
 

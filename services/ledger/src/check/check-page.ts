@@ -77,7 +77,7 @@ class PageCheck {
   readonly #vkeys: readonly Vkey[];
   readonly #leaves: Buffer;
   readonly #trailers: Buffer;
-  #facts = '';
+  readonly #facts = createHash('sha256');
   readonly #last = new Map<string, string>();
   readonly #notClients: string[] = [];
   #count = 0;
@@ -108,7 +108,7 @@ class PageCheck {
       fault: this.#fault,
       last: [...this.#last.values()].join('\n'),
       notClients: this.#notClients,
-      facts: createHash('sha256').update(this.#facts).digest(),
+      facts: this.#facts.digest(),
       verified: this.#verified,
     };
   }
@@ -187,8 +187,7 @@ class PageCheck {
         },
         this.#job.log,
       );
-      this.#facts += `${subject}\n`;
-      for (const [, value] of headers) this.#facts += `${value}\n`;
+      this.#facts.update(`${[subject, ...headers.map(([, value]) => value)].join('\n')}\n`);
       return undefined;
     } catch (error) {
       return { index: row.index, column: 'entry.bytes', why: `it makes no fact: ${String(error)}` };

@@ -1,6 +1,6 @@
 import { toSpanId } from '../storage/find-known.ts';
 import type { StoredLog } from '../storage/load-logs.ts';
-import { readHeads } from '../storage/read-standing.ts';
+import { indexOfSpan, readHeads } from '../storage/read-standing.ts';
 import type { RawSql } from '../storage/raw-connection.ts';
 import type { LastSpan } from './check-page.ts';
 import { FaultFound } from './fault.ts';
@@ -23,12 +23,12 @@ export async function checkStanding(
   }
   for (let behind = '', isLast = false; !isLast;) {
     const heads = await readHeads(sql, log.logId, behind, PAGE);
-    for (const { subject, uuid, index } of heads) {
+    for (const { subject, uuid } of heads) {
       const head = expected.get(subject);
       expected.delete(subject);
       if (head === undefined)
         throw new FaultFound({
-          index: index ?? log.size - 1,
+          index: (await indexOfSpan(sql, log.logId, uuid)) ?? log.size - 1,
           column: 'head.subject',
           why: `no client has signed a span of ${subject}`,
         });

@@ -2,23 +2,29 @@ import { int8Of } from './read-entry-page.ts';
 import type { RawSql } from './raw-connection.ts';
 
 const READ_HEADS = `
-SELECT h.subject, h.this::text, e.idx FROM head h LEFT JOIN entry e ON e.log_id = h.log_id AND e.this = h.this
- WHERE h.log_id = $1 AND h.subject > $2 ORDER BY h.subject LIMIT $3`;
+SELECT subject, this::text FROM head WHERE log_id = $1 AND subject > $2 ORDER BY subject LIMIT $3`;
 
-export type HeadRow = { readonly subject: string; readonly uuid: string; readonly index: number | undefined };
+export type HeadRow = { readonly subject: string; readonly uuid: string };
 
-/** Heads of a log behind a subject, in its order; the first page is behind ''. `index` is where the log has that span. */
+/** Heads of a log behind a subject, in its order; the first page is behind ''. */
 export async function readHeads(
   sql: RawSql,
   logId: number,
   behind: string,
   limit: number,
 ): Promise<readonly HeadRow[]> {
-  return (await sql.raw(READ_HEADS, [logId, behind, limit])).map(([subject, uuid, index]) => ({
+  return (await sql.raw(READ_HEADS, [logId, behind, limit])).map(([subject, uuid]) => ({
     subject: subject?.toString('utf8') ?? '',
     uuid: uuid?.toString('utf8') ?? '',
-    index: index === null ? undefined : int8Of(index),
   }));
+}
+
+const FIND_SPAN = { name: 'find_span', text: 'SELECT idx FROM entry WHERE log_id = $1 AND this = $2::uuid' };
+
+/** Where the log has that span; undefined when it has not. */
+export async function indexOfSpan(sql: RawSql, logId: number, uuid: string): Promise<number | undefined> {
+  const [row] = (await sql.run(FIND_SPAN, [logId, uuid])).rows;
+  return row === undefined ? undefined : Number(row['idx']);
 }
 
 /** What a row of a table of decisions says that cannot be: the entry it stands for does not exist, or is younger. */
