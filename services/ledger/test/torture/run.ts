@@ -77,7 +77,7 @@ async function playRound(
   const quietly = Promise.all([...open, new Promise((resolve) => setTimeout(resolve, 100))]).catch(
     () => undefined,
   );
-  const happened = Promise.all(broken.map((one) => one.happened));
+  const happened = broken.length === 0 ? quietly : Promise.all(broken.map((one) => one.happened));
   const isLasting = faults.some(lasts);
   await Promise.race([
     isLasting ? happened : Promise.race([happened, quietly]),

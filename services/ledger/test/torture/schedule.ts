@@ -68,11 +68,22 @@ export type Fault =
   | { readonly kind: 'clock'; readonly aheadMs: number; readonly afterMs: number }
   /** The lease ends under a leader that lives. */
   | { readonly kind: 'contend'; readonly afterMs: number }
-  /** PostgreSQL comes back as an older copy of itself. Where anchors are kept the ledger must not sign. */
+  /** The leader dies, wherever it is. */
   | { readonly kind: 'plain kill'; readonly afterMs: number };
 /** `late commit`: cut off, and the COMMIT arrives when the next leader is at work. `silence`: nothing passes, nothing is closed. */
 export const LINE_FAULTS = ['lose answer', 'lose request', 'late commit', 'slow', 'silence'] as const;
 export type LineFault = (typeof LINE_FAULTS)[number];
+/** By the names under which they are counted: what a whole torture must have done besides hitting steps. */
+export const FAULT_NAMES: readonly string[] = [
+  ...LINE_FAULTS.map((how) => `line: ${how}`),
+  ...['postgres', 'nats'].flatMap((engine) => [`${engine}: kill`, `${engine}: restart`]),
+  'facts refused',
+  'disk full',
+  'clock: ahead',
+  'clock: behind',
+  'contend',
+  'plain kill',
+];
 
 /** Uniform in [0, 1), the same row of numbers for the same seed (mulberry32). */
 export function randomOf(seed: number): () => number {
@@ -113,7 +124,11 @@ export function scheduleOf(seed: number): Schedule {
   const dice = new Dice(seed);
   const tenants = Array.from({ length: dice.int(1, 3) }, (_, at) => `t${seed.toString(36)}-${at}`);
   const step = STEPS[seed % STEPS.length] ?? dice.of(STEPS);
-  const rounds: Round[] = [{ traffic: trafficFor(dice, tenants.length, step), faults: [killAt(dice, step)] }];
+  const first = [hitFor(dice, step), ...besideOf(dice, step)];
+  const rounds: Round[] = [
+    ...groundOf(step),
+    { traffic: trafficFor(dice, tenants.length, step), faults: first },
+  ];
   for (let more = dice.int(0, 2); more > 0; more--) {
     const faults = [anyFault(dice)];
     if (dice.chance(0.2)) faults.push(anyFault(dice));
@@ -149,8 +164,18 @@ function sizeOf(dice: Dice, what: TrafficKind): { count: number; fillBytes: numb
   };
 }
 
+const plain = (count: number): Traffic => ({ tenant: 0, what: 'plain', count, fillBytes: 0 });
+const again = (count: number): readonly Traffic[] => [
+  { ...plain(count), what: 'again' },
+  { ...plain(count), what: 'twice' },
+];
+
+/** What has to have happened in peace before: a tile is full when a commit goes beyond it. */
+function groundOf({ wants }: Step): readonly Round[] {
+  return wants === 'again in a full tile' ? [{ traffic: [plain(128), plain(30)], faults: [] }] : [];
+}
+
 function kindsFor(step: Step | undefined): readonly Traffic[] {
-  const plain = (count: number): Traffic => ({ tenant: 0, what: 'plain', count, fillBytes: 0 });
   switch (step?.wants) {
     case undefined:
     case 'birth':
@@ -164,25 +189,38 @@ function kindsFor(step: Step | undefined): readonly Traffic[] {
     case 'stale':
       return [{ ...plain(1), what: 'stale' }];
     case 'again':
-      return [
-        { ...plain(2), what: 'again' },
-        { ...plain(2), what: 'twice' },
-      ];
+      return again(2);
+    case 'again in a full tile':
+      return again(125);
   }
 }
 
-function killAt(dice: Dice, { name, when, wants, after }: Step): Fault {
+function hitFor(dice: Dice, { name, action, when, wants, after, beside }: Step): Fault {
   // a step that passes once in a log's life is hit the first time
-  const nth = when !== 'turn' || wants !== undefined || dice.chance(0.5) ? 1 : dice.int(2, 4);
+  const isRare = when !== 'turn' || wants !== undefined || beside !== undefined;
+  const nth = isRare || dice.chance(0.5) ? 1 : dice.int(2, 4);
   return {
     kind: 'hit',
     step: name,
     nth,
-    action: 'kill',
+    action,
     when,
     ...(after === undefined ? {} : { after }),
     blockMs: 0,
   };
+}
+
+/** The trouble without which the step does not pass. */
+function besideOf(dice: Dice, { beside }: Step): readonly Fault[] {
+  switch (beside) {
+    case undefined:
+      return [];
+    case 'contend':
+      // while the clients still have something to say
+      return [{ kind: 'contend', afterMs: dice.int(0, 50) }];
+    case 'silence':
+      return [{ kind: 'line', how: 'silence', forMs: 1_200 }];
+  }
 }
 
 function anyFault(dice: Dice): Fault {
@@ -190,17 +228,13 @@ function anyFault(dice: Dice): Fault {
   switch (dice.int(0, 15)) {
     case 0:
     case 1:
-      return killAt(dice, dice.of(STEPS));
+      return hitFor(dice, dice.of(STEPS));
     case 2:
     case 3:
     case 4:
-      return {
-        ...hitAt(dice),
-        action: dice.of(['cut', 'cut', 'drop', 'double', 'block']),
-        blockMs: dice.int(50, 1_500),
-      };
+      return anyHit(dice);
     case 5:
-      return { ...hitAt(dice), action: 'stop' };
+      return { ...anyHit(dice), action: 'stop' };
     case 6:
     case 7:
     case 8:
@@ -222,7 +256,15 @@ function anyFault(dice: Dice): Fault {
   }
 }
 
-function hitAt(dice: Dice): Extract<Fault, { kind: 'hit' }> {
+/** Anything but a kill. */
+function anyHit(dice: Dice): Extract<Fault, { kind: 'hit' }> {
   const { name, when } = dice.of(STEPS.filter((step) => step.when === 'turn'));
-  return { kind: 'hit', step: name, nth: dice.int(1, 3), action: 'cut', when, blockMs: 0 };
+  const action = dice.of(actionsAt(name));
+  return { kind: 'hit', step: name, nth: dice.int(1, 3), action, when, blockMs: dice.int(50, 1_500) };
+}
+
+/** A stream of bytes can only be cut; of messages one can be lost, or come twice. */
+function actionsAt(step: string): readonly Action[] {
+  const isMessage = step.startsWith('nats ') && !step.endsWith(' sent') && !step.includes(' whole ');
+  return isMessage ? ['cut', 'cut', 'drop', 'double', 'block'] : ['cut', 'cut', 'block'];
 }

@@ -4,8 +4,8 @@ import { bundleLedger } from './bundle-ledger.ts';
 import { Clients } from './clients.ts';
 import { type Hit, LedgerPair } from './ledger-pair.ts';
 import { run } from './run.ts';
-import { type Schedule, scheduleOf } from './schedule.ts';
-import { STEPS } from './steps-of.ts';
+import { FAULT_NAMES, type Schedule, scheduleOf } from './schedule.ts';
+import { isListed, keyOf, STEPS } from './steps-of.ts';
 import { openTortureWorld, type TortureWorld } from './torture-world.ts';
 
 export type TortureOptions = {
@@ -31,7 +31,7 @@ export type Torture = {
   readonly answers: number;
   readonly rechecks: number;
   readonly ledgers: number;
-  /** How often each fault happened; a hit is `kill: <step>`. */
+  /** How often each fault happened; a hit is `kill: <step>`, `drop: <step>` … */
   readonly faults: ReadonlyMap<string, number>;
   readonly stepsSeen: ReadonlySet<string>;
   readonly failures: readonly Failure[];
@@ -177,33 +177,35 @@ class Stage {
   }
 }
 
-/** Steps of the list at which no ledger was killed; an optional one counts once it was seen. */
-export function stepsNotKilledAt({
+/** What has to happen in a whole torture and did not; what this machine cannot do is not asked of it. */
+export function whatDidNotHappen({
   faults,
-  stepsSeen,
-}: Pick<Torture, 'faults' | 'stepsSeen'>): readonly string[] {
-  return STEPS.filter(({ name, isOptional }) => isOptional !== true || stepsSeen.has(name))
-    .map(({ name }) => name)
-    .filter((name) => !faults.has(`kill: ${name}`));
+  skipped,
+}: Pick<Torture, 'faults' | 'skipped'>): readonly string[] {
+  const demanded = [...STEPS.filter(({ isOptional }) => isOptional !== true).map(keyOf), ...FAULT_NAMES];
+  return demanded.filter((name) => !faults.has(name) && !skipped.some((why) => why.startsWith(`${name}:`)));
+}
+
+/** Steps that passed and are in no list: nobody hits them on purpose. */
+export function unlistedSteps({ stepsSeen }: Pick<Torture, 'stepsSeen'>): readonly string[] {
+  return [...stepsSeen].filter((step) => !isListed(step)).toSorted();
 }
 
 /** What was done, for people: faults by kind, then the steps. */
 export function formatTable(done: Torture): string {
-  const rows = [...done.faults].toSorted(([one], [other]) => one.localeCompare(other));
-  const kills = STEPS.map(({ name }) => [name, done.faults.get(`kill: ${name}`) ?? 0] as const);
-  const unlisted = [...done.stepsSeen].filter((step) => !STEPS.some(({ name }) => name === step));
+  const listed = STEPS.map(keyOf);
+  const others = [...done.faults.keys()].filter((name) => !listed.includes(name)).toSorted();
+  const row = (name: string): string => `  ${String(done.faults.get(name) ?? 0).padStart(5)}  ${name}`;
   return [
     `${done.runs} runs, ${done.entries} entries, ${done.receipts} receipts asked for twice, ${done.envelopes} envelopes, ${done.answers} answers, ${done.rechecks} judged again, ${done.ledgers} ledger processes`,
     '',
     'fault × how often',
-    ...rows
-      .filter(([name]) => !name.startsWith('kill: '))
-      .map(([name, count]) => `  ${String(count).padStart(5)}  ${name}`),
+    ...others.map(row),
     '',
-    'killed at step × how often',
-    ...kills.map(([name, count]) => `  ${String(count).padStart(5)}  ${name}`),
+    'step of the list × how often',
+    ...listed.map(row),
     '',
-    `steps seen that are not in the list: ${unlisted.toSorted().join(', ') || 'none'}`,
+    `steps seen that are not in the list: ${unlistedSteps(done).join(', ') || 'none'}`,
     ...done.skipped.map((why) => `skipped: ${why}`),
   ].join('\n');
 }
