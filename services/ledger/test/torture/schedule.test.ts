@@ -44,6 +44,7 @@ describe('a schedule', () => {
       'facts refused',
       'hit',
       'line',
+      'move',
       'nats',
       'plain kill',
       'postgres',

@@ -1,3 +1,4 @@
+import { belongsTo } from '../../src/domain/assignment.ts';
 import type { Action } from './orders.ts';
 import { type Step, STEPS } from './steps-of.ts';
 
@@ -43,7 +44,7 @@ export const TRAFFIC = [
 export type TrafficKind = (typeof TRAFFIC)[number];
 
 export type Fault =
-  /** At the step of the leader's, or of whoever takes over from it. */
+  /** At the step of the first partition's leader, of whoever takes over from it, or of whoever moves the first tenant. */
   | {
       readonly kind: 'hit';
       readonly step: string;
@@ -68,8 +69,10 @@ export type Fault =
   | { readonly kind: 'clock'; readonly aheadMs: number; readonly afterMs: number }
   /** The lease ends under a leader that lives. */
   | { readonly kind: 'contend'; readonly afterMs: number }
-  /** The leader dies, wherever it is. */
-  | { readonly kind: 'plain kill'; readonly afterMs: number };
+  /** A leader dies, wherever it is: of the first partition, or of the other. */
+  | { readonly kind: 'plain kill'; readonly who: 'leader' | 'neighbour'; readonly afterMs: number }
+  /** The tenant's log goes to the other partition. `tenant` is an index. */
+  | { readonly kind: 'move'; readonly tenant: number; readonly afterMs: number };
 /** `late commit`: cut off, and the COMMIT arrives when the next leader is at work. `silence`: nothing passes, nothing is closed. */
 export const LINE_FAULTS = ['lose answer', 'lose request', 'late commit', 'slow', 'silence'] as const;
 export type LineFault = (typeof LINE_FAULTS)[number];
@@ -82,7 +85,9 @@ export const FAULT_NAMES: readonly string[] = [
   'clock: ahead',
   'clock: behind',
   'contend',
-  'plain kill',
+  'plain kill: leader',
+  'plain kill: neighbour',
+  'move',
 ];
 
 /** Uniform in [0, 1), the same row of numbers for the same seed (mulberry32). */
@@ -122,19 +127,37 @@ class Dice {
 /** Runs with seeds in a row kill at each of the steps in turn, whatever else they do. */
 export function scheduleOf(seed: number): Schedule {
   const dice = new Dice(seed);
-  const tenants = Array.from({ length: dice.int(1, 3) }, (_, at) => `t${seed.toString(36)}-${at}`);
   const step = STEPS[seed % STEPS.length] ?? dice.of(STEPS);
+  const tenants = Array.from({ length: dice.int(step.wants === 'foreign' ? 2 : 1, 3) }, (_, at) =>
+    tenantAt(seed, at),
+  );
   const first = [hitFor(dice, step), ...besideOf(dice, step)];
+  if (dice.chance(MOVED_MEANWHILE)) first.push(moveOf(dice, tenants.length));
   const rounds: Round[] = [
     ...groundOf(step),
     { traffic: trafficFor(dice, tenants.length, step), faults: first },
   ];
   for (let more = dice.int(0, 2); more > 0; more--) {
-    const faults = [anyFault(dice)];
-    if (dice.chance(0.2)) faults.push(anyFault(dice));
+    const faults = [anyFault(dice, tenants.length)];
+    if (dice.chance(0.2)) faults.push(anyFault(dice, tenants.length));
     rounds.push({ traffic: trafficFor(dice, tenants.length), faults: faults.filter(isCompatible) });
   }
   return { seed, tenants, rounds };
+}
+
+/** Share of the runs in which a tenant moves while the step of the list is hit. */
+const MOVED_MEANWHILE = 0.15;
+
+/** Born in the first partition, where the hits are, and in the other one, by turns. */
+function tenantAt(seed: number, at: number): string {
+  for (let attempt = 0; ; attempt++) {
+    const name = `t${seed.toString(36)}-${at}${attempt === 0 ? '' : `-${attempt}`}`;
+    if (belongsTo(name, { partition: 0, partitions: 2, stored: undefined }) === at % 2) return name;
+  }
+}
+
+function moveOf(dice: Dice, tenants: number): Fault {
+  return { kind: 'move', tenant: dice.int(0, tenants - 1), afterMs: dice.int(0, 300) };
 }
 
 /** Two faults of one kind would undo each other. */
@@ -182,6 +205,8 @@ function kindsFor(step: Step | undefined): readonly Traffic[] {
       return [plain(3)];
     case 'bulk':
       return [plain(60), plain(50)];
+    case 'foreign':
+      return [{ ...plain(3), tenant: 1 }];
     case 'full tile':
       return [plain(128), plain(128), plain(40)];
     case 'key':
@@ -223,9 +248,9 @@ function besideOf(dice: Dice, { beside }: Step): readonly Fault[] {
   }
 }
 
-function anyFault(dice: Dice): Fault {
+function anyFault(dice: Dice, tenants: number): Fault {
   const afterMs = dice.int(0, 150);
-  switch (dice.int(0, 15)) {
+  switch (dice.int(0, 17)) {
     case 0:
     case 1:
       return hitFor(dice, dice.of(STEPS));
@@ -251,8 +276,11 @@ function anyFault(dice: Dice): Fault {
       return { kind: 'clock', aheadMs: dice.of([1, -1]) * dice.int(1_000, 6 * 3_600_000), afterMs };
     case 14:
       return { kind: 'contend', afterMs };
+    case 15:
+    case 16:
+      return moveOf(dice, tenants);
     default:
-      return { kind: 'plain kill', afterMs };
+      return { kind: 'plain kill', who: dice.of(['leader', 'neighbour']), afterMs };
   }
 }
 

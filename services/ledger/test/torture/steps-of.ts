@@ -8,10 +8,18 @@ export type Step = {
   readonly name: string;
   /** `kill` unless it says `drop`: the message is lost on its way, an answer above all. */
   readonly action: Extract<Action, 'kill' | 'drop'>;
-  /** When it passes: `turn` with traffic of that kind; `takeover` in whoever leads next; `lease` each second; `stop` on SIGTERM. */
-  readonly when: 'turn' | 'takeover' | 'lease' | 'stop';
+  /** When it passes: `turn` with traffic of that kind; `takeover` in whoever leads next; `lease` each second; `stop` on SIGTERM; `move` in whoever moves a tenant. */
+  readonly when: 'turn' | 'takeover' | 'lease' | 'stop' | 'move';
   /** Traffic without which it does not pass. */
-  readonly wants?: 'birth' | 'bulk' | 'full tile' | 'key' | 'stale' | 'again' | 'again in a full tile';
+  readonly wants?:
+    | 'birth'
+    | 'bulk'
+    | 'foreign'
+    | 'full tile'
+    | 'key'
+    | 'stale'
+    | 'again'
+    | 'again in a full tile';
   /** Where the first one must have died, for this one to pass in the next. */
   readonly after?: string;
   /** Trouble without which it does not pass: the lease ends under a leader, PostgreSQL says nothing for more than a second. */
@@ -46,6 +54,7 @@ const TURN = { when: 'turn' } as const;
 const TAKEOVER = { when: 'takeover' } as const;
 /** The log is there and the next leader does not know it. */
 const INHERITED = { when: 'takeover', after: 'pg commit answered' } as const;
+const MOVE = { when: 'move' } as const;
 const RARE = { when: 'turn', wants: 'bulk', isOptional: true } as const;
 
 export const STEPS: readonly Step[] = [
@@ -73,6 +82,7 @@ export const STEPS: readonly Step[] = [
   ...each(['nats anchor'], BEFORE_SENT_ANSWERED, TURN),
   ...each(['nats reply'], BEFORE_SENT, TURN),
   ...each(['nats recheck'], BEFORE_SENT_ANSWERED, { when: 'turn', wants: 'stale' }),
+  ...each(['nats pass on'], BEFORE_SENT_ANSWERED, { when: 'turn', wants: 'foreign' }),
   ...each(['nats envelope ack'], BEFORE_SENT, TURN),
   ...each(['nats envelope nak'], BEFORE_SENT, { when: 'turn', beside: 'contend' }),
   ...each(['nats envelope wpi'], BEFORE_SENT, { when: 'turn', beside: 'silence' }),
@@ -95,6 +105,17 @@ export const STEPS: readonly Step[] = [
   ),
   ...each(['pg renew-lease'], BEFORE_SENT_ANSWERED, { when: 'lease' }),
   ...each(['pg release-lease'], BEFORE_SENT_ANSWERED, { when: 'stop' }),
+  ...each(
+    ['move pg find_partitions', 'move nats stream msg get of anchor', 'move nats stream msg get'],
+    BEFORE_ANSWERED,
+    MOVE,
+  ),
+  ...each(
+    ['move pg lock_partitions', 'move pg move_log', 'move pg advance_partition'],
+    BEFORE_SENT_ANSWERED,
+    MOVE,
+  ),
+  ...each(['move pg commit', 'move nats anchor'], BEFORE_SENT_ANSWERED, MOVE),
   ...lost(['nats anchor answered', 'nats chain first answered', 'nats chain next answered'], TURN),
   ...lost(
     ['nats chain first before', 'nats chain next before', 'nats reply before', 'nats envelope ack before'],

@@ -15,6 +15,8 @@ const seen = new Set<string>();
 let armed: Armed | undefined;
 let passed = 0;
 let clockMs = Number(process.env['TORTURE_CLOCK_MS'] ?? 0);
+/** What its steps begin with: nothing in a ledger, `move ` in a process that moves a tenant. */
+const prefix = process.env['TORTURE_PREFIX'] ?? '';
 
 function report(what: Report): void {
   try {
@@ -25,7 +27,8 @@ function report(what: Report): void {
 }
 
 /** What to do to this very piece of I/O: undefined for nothing. A kill does not return, a stop returns when somebody lets us go on. */
-function pass(step: string, flush: () => void = () => undefined): Armed['action'] | undefined {
+function pass(passing: string, flush: () => void = () => undefined): Armed['action'] | undefined {
+  const step = `${prefix}${passing}`;
   if (!seen.has(step)) {
     seen.add(step);
     report({ kind: 'seen', step });
@@ -82,8 +85,10 @@ const { ProtocolHandler }: Record<string, Inside> = require('@nats-io/nats-core/
 
 const query = Client.prototype.query;
 Client.prototype.query = function (this: Inside, config: Inside, values: Inside, callback: Inside): unknown {
-  if (typeof config?.name !== 'string') return query.call(this, config, values, callback);
-  const name = `pg ${config.name}`;
+  // what a transaction of the pool ends with has no name
+  const statement = config === 'COMMIT' ? 'commit' : config?.name;
+  if (typeof statement !== 'string') return query.call(this, config, values, callback);
+  const name = `pg ${statement}`;
   const socket: Socket = this.connection.stream;
   const before = pass(`${name} before`);
   if (before === 'cut' || before === 'drop') socket.destroy();
@@ -189,6 +194,8 @@ function nameOf(subject: string, payload: unknown, headers: Inside): string {
       return 'nats anchor';
     case 'submit':
       return 'nats recheck';
+    case 'accept':
+      return 'nats pass on';
     case '$JS':
       break;
     default:

@@ -2,7 +2,7 @@ import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { bundleLedger } from './bundle-ledger.ts';
 import { Clients } from './clients.ts';
-import { type Hit, LedgerPair } from './ledger-pair.ts';
+import { type Hit, LedgerPair, type PairEars } from './ledger-pair.ts';
 import { run } from './run.ts';
 import { FAULT_NAMES, type Schedule, scheduleOf } from './schedule.ts';
 import { isListed, keyOf, STEPS } from './steps-of.ts';
@@ -87,7 +87,7 @@ export async function torture(options: TortureOptions): Promise<Torture> {
       tally.envelopes += stage.clients?.counts.envelopes ?? 0;
       tally.answers += stage.clients?.counts.answers ?? 0;
       tally.rechecks += stage.clients?.counts.rechecks ?? 0;
-      tally.ledgers += stage.pair.started;
+      tally.ledgers += stage.pair.started + stage.neighbours.started;
       await stage.close();
       await world.close();
     }
@@ -99,8 +99,10 @@ export async function torture(options: TortureOptions): Promise<Torture> {
 /** One world with its ledgers and clients, and the story of the run that is on. */
 class Stage {
   readonly pair: LedgerPair;
+  readonly neighbours: LedgerPair;
   clients: Clients | undefined;
   readonly #world: TortureWorld;
+  readonly #ears: PairEars;
   readonly #listeners = new Set<(hit: Hit) => void>();
   readonly #told: ((line: string) => void) | undefined;
   #story: string[] = [];
@@ -110,13 +112,15 @@ class Stage {
   constructor(world: TortureWorld, stepsSeen: Set<string>, told: ((line: string) => void) | undefined) {
     this.#world = world;
     this.#told = told;
-    this.pair = new LedgerPair(world, {
+    this.#ears = {
       onHit: (hit) => {
         for (const listen of this.#listeners) listen(hit);
       },
       onSeen: (step) => void stepsSeen.add(step),
       tell: (what) => this.#tell(what),
-    });
+    };
+    this.pair = new LedgerPair(world, 0, this.#ears);
+    this.neighbours = new LedgerPair(world, 1, this.#ears);
   }
 
   async play(schedule: Schedule): Promise<Awaited<ReturnType<typeof run>>> {
@@ -130,6 +134,8 @@ class Stage {
     return await run(schedule, {
       world: this.#world,
       pair: this.pair,
+      neighbours: this.neighbours,
+      ears: this.#ears,
       clients: this.clients,
       tell: (what) => this.#tell(what),
       onHit: (listen) => {
@@ -153,7 +159,7 @@ class Stage {
         : `\nbefore that: ${String(this.#violation)}`;
     writeFileSync(join(dir, 'story.txt'), [...this.#story, '', reason, first].join('\n'));
     writeFileSync(join(dir, 'schedule.json'), JSON.stringify(schedule, null, 2));
-    for (const { pid, lines } of this.pair.all)
+    for (const { pid, lines } of [...this.pair.all, ...this.neighbours.all])
       writeFileSync(join(dir, `ledger-${pid}.jsonl`), lines.map((line) => JSON.stringify(line)).join('\n'));
     for (const [from, to] of this.#world.logs) {
       try {
@@ -166,7 +172,7 @@ class Stage {
   }
 
   async close(): Promise<void> {
-    await this.pair.close();
+    await Promise.all([this.pair.close(), this.neighbours.close()]);
     await this.clients?.close();
   }
 
