@@ -70,6 +70,8 @@ process.on('message', (order: Order) => {
       break;
   }
 });
+// whoever gives the orders is gone: nobody would end us
+process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
 process.channel?.unref();
 
 const realNow = Date.now;

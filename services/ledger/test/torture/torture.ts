@@ -61,12 +61,18 @@ export async function torture(options: TortureOptions): Promise<Torture> {
   const skipped = new Set<string>();
   const main = await bundleLedger();
   let next = 0;
+  let isBroken = false;
+  let opening: Promise<unknown> = Promise.resolve();
   const work = async (): Promise<void> => {
-    const world = await openTortureWorld(main);
+    // one after the other: databases that are made side by side keep each other from answering in time
+    const opened = opening.then(() => openTortureWorld(main));
+    opening = opened.catch(() => undefined);
+    const world = await opened;
     const stage = new Stage(world, stepsSeen, options.tell);
     if (world.disk.problem !== undefined) skipped.add(`disk full: ${world.disk.problem}`);
     try {
-      while (next < options.runs && failures.length === 0 && options.signal?.aborted !== true) {
+      const isOver = (): boolean => isBroken || failures.length > 0 || options.signal?.aborted === true;
+      while (next < options.runs && !isOver()) {
         const schedule = scheduleOf(options.seed + next++);
         const startMs = performance.now();
         try {
@@ -92,7 +98,14 @@ export async function torture(options: TortureOptions): Promise<Torture> {
       await world.close();
     }
   };
-  await Promise.all(Array.from({ length: Math.min(options.jobs, options.runs) }, () => work()));
+  const works = Array.from({ length: Math.min(options.jobs, options.runs) }, () =>
+    work().catch((error: unknown) => {
+      isBroken = true; // the others come to an end, and leave nothing behind
+      throw error;
+    }),
+  );
+  await Promise.allSettled(works);
+  await Promise.all(works);
   return { ...tally, faults, stepsSeen, failures, skipped: [...skipped] };
 }
 
