@@ -160,6 +160,23 @@ describe('a tenant', () => {
       ]);
   });
 
+  it('that was away and came back gets the receipts of what it did there, from a leader that still remembers it as it was', async () => {
+    await start();
+    await bearAll();
+    const home = await partitionOf('acme');
+    const away = (home + 1) % PARTITIONS;
+    const submit = (nth: number, partition: number) =>
+      gate.submit([{ cause: stopSpanOf('acme', nth) }], { tenant: 'acme', partition });
+    expect(await submit(1, home)).toMatchObject([{ status: 'ok' }]);
+    expect(await maintain('move', 'acme', String(away))).toMatchObject({ status: 0 });
+    const [first] = await submit(2, away);
+    expect(first?.status).toBe('ok');
+    expect(await maintain('move', 'acme', String(home))).toMatchObject({ status: 0 });
+    const [again] = await submit(2, home);
+    if (first?.status !== 'ok' || again?.status !== 'ok') throw new Error(JSON.stringify(again));
+    expect(again.receipt).toEqual(first.receipt);
+  });
+
   it('can be moved to where nobody leads yet, and waits there for a leader', async () => {
     await start({ LOGLINE_LEDGER_LEADS: '0,1' });
     await createTenant(gate, 'acme');
