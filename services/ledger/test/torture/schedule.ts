@@ -205,6 +205,9 @@ function kindsFor(step: Step | undefined): readonly Traffic[] {
       return [plain(3)];
     case 'bulk':
       return [plain(60), plain(50)];
+    case 'long talk':
+      // longer than it takes another one to see that the lease has ended
+      return Array.from({ length: 2 }, () => ({ ...plain(40), what: 'chain' }));
     case 'foreign':
       return [{ ...plain(3), tenant: 1 }];
     case 'full tile':

@@ -15,6 +15,7 @@ export type Step = {
     | 'birth'
     | 'bulk'
     | 'foreign'
+    | 'long talk'
     | 'full tile'
     | 'key'
     | 'stale'
@@ -84,7 +85,7 @@ export const STEPS: readonly Step[] = [
   ...each(['nats recheck'], BEFORE_SENT_ANSWERED, { when: 'turn', wants: 'stale' }),
   ...each(['nats pass on'], BEFORE_SENT_ANSWERED, { when: 'turn', wants: 'foreign' }),
   ...each(['nats envelope ack'], BEFORE_SENT, TURN),
-  ...each(['nats envelope nak'], BEFORE_SENT, { when: 'turn', beside: 'contend' }),
+  ...each(['nats envelope nak'], BEFORE_SENT, { when: 'turn', wants: 'long talk', beside: 'contend' }),
   ...each(['nats envelope wpi'], BEFORE_SENT, { when: 'turn', beside: 'silence' }),
   // facts: the first of a chain, those behind it, and all of them
   ...each(['nats chain first', 'nats chain next'], BEFORE_SENT_ANSWERED, TURN),
@@ -116,6 +117,8 @@ export const STEPS: readonly Step[] = [
     MOVE,
   ),
   ...each(['move pg commit', 'move nats anchor'], BEFORE_SENT_ANSWERED, MOVE),
+  // into a partition that has never had a commit
+  ...each(['move pg seize_lease'], BEFORE_SENT_ANSWERED, { when: 'move', isOptional: true }),
   ...lost(['nats anchor answered', 'nats chain first answered', 'nats chain next answered'], TURN),
   ...lost(
     ['nats chain first before', 'nats chain next before', 'nats reply before', 'nats envelope ack before'],
