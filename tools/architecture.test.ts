@@ -199,6 +199,17 @@ describe('files', () => {
   });
 });
 
+describe('tests', () => {
+  it('that `skipIf` leaves out say why', () => {
+    const skips = packages.flatMap(({ files }) =>
+      files.filter(({ path, text }) => isTest(path) && /\.skipIf\(/.test(text)),
+    );
+    expect(skips.length).toBeGreaterThan(0);
+    const silent = skips.filter(({ text }) => !/\bskipReason\b/.test(text));
+    expect(silent.map(({ path }) => relative(root, path))).toEqual([]);
+  });
+});
+
 describe('doors', () => {
   it('subjects are spelled in libs/contracts and nowhere else', () => {
     const spelled =

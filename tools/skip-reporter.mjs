@@ -14,7 +14,9 @@ export default class SkipReporter {
         else if (result.state === 'failed') failed += 1;
         else {
           skipped += 1;
-          console.log(`skipped: ${test.fullName}: ${result.note ?? 'no reason given'}`);
+          console.log(
+            `skipped: ${test.fullName}: ${result.note ?? test.meta().skipReason ?? 'no reason given'}`,
+          );
         }
       }
     }

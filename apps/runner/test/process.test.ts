@@ -19,11 +19,11 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 const main = fileURLToPath(new URL('../dist/main.js', import.meta.url));
 const request = fileURLToPath(new URL('../dist/request.js', import.meta.url));
-const isBuilt = existsSync(main);
-if (!isBuilt) console.warn('skipped: the runner is not built: npx tsc -b apps/runner');
+const skipReason = existsSync(main) ? undefined : 'the runner is not built: npx tsc -b apps/runner';
+if (skipReason !== undefined) console.warn(`skipped: ${skipReason}`);
 
 // as compiled: class-validator needs the metadata that only tsc writes
-describe.skipIf(!isBuilt)('the process', () => {
+describe.skipIf(skipReason !== undefined)('the process', { meta: { skipReason } }, () => {
   let world: World;
   let env: Record<string, string>;
 

@@ -19,12 +19,13 @@ let hasTriedEveryStep = false;
 
 for (const provider of ['docker', 'podman'] as const) {
   const found = await startEngine(provider);
-  if (typeof found === 'string') console.warn(`skipped: ${provider}: ${found}`);
+  const skipReason = typeof found === 'string' ? found : undefined;
+  if (skipReason !== undefined) console.warn(`skipped: ${provider}: ${skipReason}`);
   // the steps are the same whatever the engine: all of them on the first one found, the delicate ones on both
   const isFirst: boolean = typeof found !== 'string' && !hasTriedEveryStep;
   hasTriedEveryStep ||= isFirst;
 
-  describe.skipIf(typeof found === 'string')(`a runner on ${provider}`, () => {
+  describe.skipIf(skipReason !== undefined)(`a runner on ${provider}`, { meta: { skipReason } }, () => {
     afterAll(async () => {
       if (typeof found !== 'string') await found.stop();
     });

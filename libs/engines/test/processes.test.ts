@@ -70,10 +70,11 @@ describe('superviseProcess', () => {
     }
   });
 
+  const onLinux = { meta: { skipReason: 'only Linux ends a child with its parent' } };
   it.skipIf(process.platform !== 'linux').each([
     ['takes a bound process with it', false],
     ['leaves a detached process alone', true],
-  ])('%s when the parent is killed', async (_, detached) => {
+  ])('%s when the parent is killed', onLinux, async (_, detached) => {
     const script = `
       import { superviseProcess } from ${JSON.stringify(fileURLToPath(new URL('../src/process/supervise.ts', import.meta.url)))};
       const options = { name: 'child', command: 'sleep', args: ['60'], logFile: '/dev/null', detached: ${detached} };

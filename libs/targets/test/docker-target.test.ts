@@ -17,9 +17,10 @@ const CANARY = 'kanarienvogel-7f3a9c51e8';
 
 for (const provider of ['docker', 'podman'] as const) {
   const found = await startEngine(provider);
-  if (typeof found === 'string') console.warn(`skipped: ${provider}: ${found}`);
+  const skipReason = typeof found === 'string' ? found : undefined;
+  if (skipReason !== undefined) console.warn(`skipped: ${provider}: ${skipReason}`);
 
-  describe.skipIf(typeof found === 'string')(`a ${provider} target`, () => {
+  describe.skipIf(skipReason !== undefined)(`a ${provider} target`, { meta: { skipReason } }, () => {
     let on: TargetUnderTest;
     let under: EngineUnderTest;
 

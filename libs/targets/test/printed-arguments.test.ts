@@ -25,8 +25,9 @@ for (const provider of ['docker', 'podman'] as const) {
   const cli = typeof found === 'string' ? undefined : commandLine(found);
   const reason = typeof found === 'string' ? found : cli === undefined ? `no ${provider} command` : undefined;
   if (reason !== undefined) console.warn(`skipped: ${provider}: ${reason}`);
+  const why = { meta: { skipReason: reason } };
 
-  describe.skipIf(reason !== undefined)(`the arguments printed for ${provider}`, () => {
+  describe.skipIf(reason !== undefined)(`the arguments printed for ${provider}`, why, () => {
     let on: TargetUnderTest;
     let under: EngineUnderTest;
     beforeAll(async () => {

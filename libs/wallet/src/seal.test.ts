@@ -91,8 +91,8 @@ type AeadFile = {
   testGroups: { ivSize: number; keySize: number; tests: AeadTest[] }[];
 };
 
-if (!existsSync(wycheproof)) console.warn(`skipped: no Wycheproof vectors at ${wycheproof}`);
-it.skipIf(!existsSync(wycheproof))('XChaCha20-Poly1305 gives the verdict of all 315 Wycheproof cases', () => {
+it('XChaCha20-Poly1305 gives the verdict of all 315 Wycheproof cases', ({ skip }) => {
+  if (!existsSync(wycheproof)) return skip(`no Wycheproof vectors at ${wycheproof}`);
   const file = JSON.parse(readFileSync(wycheproof, 'utf8')) as AeadFile; // a published file of known form
   const cases = file.testGroups.flatMap(({ tests }) => tests);
   const wrong = cases.filter((test) => {

@@ -1,6 +1,6 @@
 import { storedFactsOf } from '@logline/contracts';
 import { type FollowedFact, followFacts } from '@logline/jetstream';
-import { eventually } from '@logline/testing';
+import { eventually, type EventuallyOptions } from '@logline/testing';
 import type { NatsConnection } from '@nats-io/nats-core';
 
 /** All facts of a tenant that FACTS holds, in stream order, once there are as many as expected. */
@@ -8,6 +8,7 @@ export async function readFactsOf(
   nc: NatsConnection,
   tenant: string,
   count: number,
+  options?: EventuallyOptions,
 ): Promise<readonly FollowedFact[]> {
   const facts: FollowedFact[] = [];
   const following = await followFacts(nc, {
@@ -19,7 +20,7 @@ export async function readFactsOf(
   try {
     await eventually(() => {
       if (facts.length < count) throw new Error(`${facts.length} of ${count} facts of ${tenant}`);
-    });
+    }, options);
     await following.caughtUp;
     return facts;
   } finally {

@@ -6,6 +6,8 @@ import type { Pool } from '@logline/postgres';
 import { eventually, startWorld, type World } from '@logline/testing';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { anchorStore } from '../src/anchor/anchor.store.ts';
+import { moveTenant } from '../src/move/move-tenant.ts';
 import { audit } from './audit.ts';
 import { FakeGate } from './fake-gate.ts';
 import {
@@ -132,6 +134,47 @@ describe('a tenant', () => {
     const held = await traffic.end();
     expect(await audit(world, gate, nc, TENANTS, held)).toBe(held.length);
     expect(new Set(held.map(({ tenant }) => tenant)).size).toBe(TENANTS.length);
+  });
+
+  it('can be moved though whoever moved the one before died between COMMIT and anchors, and nobody has said anything since', async () => {
+    await start();
+    await bearAll();
+    const [home, umbrasHome] = [await partitionOf('acme'), await partitionOf('umbra')];
+    const store = anchorStore(await world.connect('ledger'));
+    const dies = moveTenant('acme', (home + 1) % PARTITIONS, {
+      pool,
+      store: { read: store.read, set: () => Promise.reject(new Error('killed')) },
+      lastPublished: async (of) => (await lastFactOf(nc, of))?.index ?? -1,
+    });
+    await expect(dies).rejects.toThrow('killed');
+    expect(await partitionOf('acme')).toBe((home + 1) % PARTITIONS);
+    const startMs = performance.now();
+    expect(await maintain('move', 'acme', String(home))).toMatchObject({ status: 0 });
+    expect(await maintain('move', 'umbra', String((umbrasHome + 1) % PARTITIONS))).toMatchObject({
+      status: 0,
+    });
+    expect(performance.now() - startMs).toBeLessThan(20_000);
+    for (const [nth, tenant] of ['acme', 'umbra'].entries())
+      expect(await gate.submit([{ cause: stopSpanOf(tenant, nth + 1) }], { tenant })).toMatchObject([
+        { status: 'ok' },
+      ]);
+  });
+
+  it('that was away and came back gets the receipts of what it did there, from a leader that still remembers it as it was', async () => {
+    await start();
+    await bearAll();
+    const home = await partitionOf('acme');
+    const away = (home + 1) % PARTITIONS;
+    const submit = (nth: number, partition: number) =>
+      gate.submit([{ cause: stopSpanOf('acme', nth) }], { tenant: 'acme', partition });
+    expect(await submit(1, home)).toMatchObject([{ status: 'ok' }]);
+    expect(await maintain('move', 'acme', String(away))).toMatchObject({ status: 0 });
+    const [first] = await submit(2, away);
+    expect(first?.status).toBe('ok');
+    expect(await maintain('move', 'acme', String(home))).toMatchObject({ status: 0 });
+    const [again] = await submit(2, home);
+    if (first?.status !== 'ok' || again?.status !== 'ok') throw new Error(JSON.stringify(again));
+    expect(again.receipt).toEqual(first.receipt);
   });
 
   it('can be moved to where nobody leads yet, and waits there for a leader', async () => {

@@ -119,7 +119,7 @@ export async function needProgram(
 ): Promise<string> {
   const installed = findProgram(name);
   if (installed !== null) return installed;
-  const why = allowInstall ? await installPackages(packages, report) : 'it may not be installed';
+  const why = allowInstall ? await installPackages(packages, report) : 'nothing may be installed';
   const path = findProgram(name);
   if (path === null)
     throw new EngineError(

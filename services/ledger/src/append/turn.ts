@@ -63,7 +63,7 @@ export async function takeTurn(requests: readonly BatchRequest[], context: TurnC
   );
 
   if (seals.length === 0) {
-    return { answers: toAnswers(batch, outcomes, earlier), seals, tip: undefined, commitMs: 0 };
+    return { answers: toAnswers(batch, outcomes, logs, earlier), seals, tip: undefined, commitMs: 0 };
   }
   let answers: readonly Answer[] = [];
   const startMs = performance.now();
@@ -77,7 +77,7 @@ export async function takeTurn(requests: readonly BatchRequest[], context: TurnC
     nowMs: batch.nowMs,
     changes,
     seals,
-    meanwhile: () => (answers = toAnswers(batch, outcomes, proveFresh(seals), earlier)),
+    meanwhile: () => (answers = toAnswers(batch, outcomes, logs, proveFresh(seals), earlier)),
     beforeCommit: () => refuseIfLate(batch, outcomes, clock()),
   });
   memory.learn(changes, seals);
@@ -181,6 +181,16 @@ async function proveReplays(
   return proven;
 }
 
+/** Beyond what is remembered of the log: somebody else has appended to it since, as when its tenant was moved away and came back. */
+function unproven(tenant: string, index: number, logs: ReadonlyMap<string, Log>): LedgerError {
+  return index >= (logs.get(tenant)?.size ?? 0)
+    ? new LedgerError(
+        'LOG_MOVED',
+        `the log of ${tenant} has an entry ${index} that this leader does not know`,
+      )
+    : new LedgerError('LOG_CORRUPT', `entry ${index} of ${tenant} has no receipt`);
+}
+
 function isAboutEntry(
   outcome: Outcome,
 ): outcome is Extract<Outcome, { kind: 'appended' | 'replayed' | 'span_exists' | 'payload_mismatch' }> {
@@ -190,6 +200,7 @@ function isAboutEntry(
 function toAnswers(
   batch: Batch,
   outcomes: readonly (readonly Outcome[])[],
+  logs: ReadonlyMap<string, Log>,
   ...proofs: readonly ProofsByTenant[]
 ): Answer[] {
   return batch.requests.map((request, at) => {
@@ -197,7 +208,7 @@ function toAnswers(
     return {
       request,
       outcomes: settled,
-      acks: settled.map((outcome, position) => toAck(request, position, outcome, proofs)),
+      acks: settled.map((outcome, position) => toAck(request, position, outcome, logs, proofs)),
     };
   });
 }
@@ -206,6 +217,7 @@ function toAck(
   request: BatchRequest,
   position: number,
   outcome: Outcome,
+  logs: ReadonlyMap<string, Log>,
   proofs: readonly ProofsByTenant[],
 ): Ack | undefined {
   const span = request.spans[position];
@@ -216,8 +228,7 @@ function toAck(
   const proven = proofs
     .map((byIndex) => byIndex.get(request.tenant)?.get(outcome.index))
     .find((found) => found !== undefined);
-  if (proven === undefined)
-    throw new LedgerError('LOG_CORRUPT', `entry ${outcome.index} of ${request.tenant} has no receipt`);
+  if (proven === undefined) throw unproven(request.tenant, outcome.index, logs);
   switch (outcome.kind) {
     case 'appended':
     case 'replayed':

@@ -48,6 +48,8 @@ export async function moveTenant(tenant: string, to: number, parts: MoveParts): 
       const isTooSoon =
         error instanceof NotYet || (error instanceof LedgerError && error.code === 'LOG_MOVED');
       if (!isTooSoon) throw error;
+      if (error instanceof NotYet && error.unanchored !== undefined)
+        await anchor(error.unanchored.partition, error.unanchored.tip, parts);
       if (performance.now() > giveUpAtMs)
         throw new LedgerError('BEHIND_ANCHOR', `${tenant} stays where it is: ${error.message}`);
       await wait(PAUSE_MS);
@@ -56,7 +58,19 @@ export async function moveTenant(tenant: string, to: number, parts: MoveParts): 
 }
 
 /** Not the moment for it; nothing has changed. */
-class NotYet extends Error {}
+class NotYet extends Error {
+  /**
+   * A partition whose last commit nobody has anchored in all that time: a mover died behind its COMMIT, and a leader without traffic has no reason to look.
+   * It may be anchored here, as that mover would have done.
+   */
+  readonly unanchored: Unanchored | undefined;
+
+  constructor(message: string, unanchored?: Unanchored) {
+    super(message);
+    this.unanchored = unanchored;
+  }
+}
+type Unanchored = { readonly partition: number; readonly tip: Tip };
 
 type Change = { readonly tips: ReadonlyMap<number, Tip>; readonly size: number };
 
@@ -82,18 +96,24 @@ async function untilSettled(
   for (;;) {
     const unsettled = await whatIsMissing();
     if (unsettled === undefined) return;
-    if (performance.now() > endMs) throw new NotYet(unsettled);
+    if (performance.now() > endMs) throw unsettled;
     await wait(10);
   }
 
-  async function whatIsMissing(): Promise<string | undefined> {
+  async function whatIsMissing(): Promise<NotYet | undefined> {
     for (const [partition, tip] of tips) {
       const { anchor: found } = await store.read(partition);
       const stands = found === undefined ? tip.position === 0 : isSame(found.chain, tip.chain);
-      if (!stands) return `the anchor of partition ${partition} does not stand at its last commit`;
+      if (stands) continue;
+      const isOneAhead = found === undefined ? tip.position === 1 : isSame(found.chain, tip.previous);
+      return new NotYet(
+        `the anchor of partition ${partition} does not stand at its last commit`,
+        isOneAhead ? { partition, tip } : undefined,
+      );
     }
     const published = await lastPublished(tenant);
-    return published === size - 1 ? undefined : `its facts are published up to ${published} of ${size - 1}`;
+    if (published === size - 1) return undefined;
+    return new NotYet(`its facts are published up to ${published} of ${size - 1}`);
   }
 }
 

@@ -240,13 +240,16 @@ function checkReceipt(
   must(covering?.note === checkpoint, tenant, `${about} rests on a checkpoint that the log does not have`);
 }
 
+/** A lane waits 10 s for an answer that was lost, and once more when it is lost again. */
+const FACTS_WITHIN_MS = 30_000;
+
 async function checkFacts(
   nc: NatsConnection,
   tenant: string,
   entries: readonly StoredEntry[],
   notes: readonly StoredNote[],
 ): Promise<void> {
-  const facts = await readFactsOf(nc, tenant, entries.length);
+  const facts = await readFactsOf(nc, tenant, entries.length, { withinMs: FACTS_WITHIN_MS });
   const byEnd = new Map(notes.map(({ size, note }) => [size, note]));
   must(
     facts.length === entries.length,

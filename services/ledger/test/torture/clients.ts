@@ -31,6 +31,15 @@ export type ClientsParts = {
   readonly onViolation: (error: unknown) => void;
 };
 
+export type SendOptions = {
+  readonly waitMs: number;
+  /** Waited beyond that for an answer. */
+  readonly graceMs?: number;
+  readonly times?: number;
+  /** Where the gate believes the tenants to be; 0 by default. */
+  readonly partition?: number;
+};
+
 type Expected = { readonly claims: readonly Claim[]; readonly answered: Set<number>; wake: () => void };
 
 /**
@@ -83,7 +92,7 @@ export class Clients {
   /** One envelope, `times` over. Resolves when all is answered, or nobody waits any more. */
   async send(
     requests: readonly Request[],
-    { waitMs, graceMs = 150, times = 1 }: { waitMs: number; graceMs?: number; times?: number },
+    { waitMs, graceMs = 150, times = 1, partition = 0 }: SendOptions,
   ): Promise<void> {
     const waiting = requests.map(({ claims }) => this.#expect(claims));
     const bytes = formatRequests(
@@ -102,7 +111,7 @@ export class Clients {
     await Promise.all(
       Array.from({ length: times }, () =>
         this.#publisher
-          .publish(acceptPartition(0), bytes, { attempts: 1, timeoutMs: 1_000 })
+          .publish(acceptPartition(partition), bytes, { attempts: 1, timeoutMs: 1_000 })
           .catch(() => undefined),
       ),
     );

@@ -8,6 +8,9 @@ import type { Traffic } from './schedule.ts';
 /** Of a client that is in no hurry; after it, it asks again. */
 const WAIT_MS = 1_200;
 
+/** Share of the envelopes that go to the other partition, wherever their tenants are. */
+const WRONG_GUESSES = 0.2;
+
 /** What the clients of one run say, and all that they claim to have said. */
 export class Conversations {
   readonly claims: Claim[] = [];
@@ -29,14 +32,16 @@ export class Conversations {
     this.#tenants = parts.tenants;
     this.#signal = parts.signal;
     this.#random = parts.random;
-    this.#births = this.#tenants.map((tenant) => {
+    this.#births = this.#tenants.map((tenant, at) => {
       const judged: Judged = {
         cause: tenantCreatedSpan({ tenant }),
         role: 'operator',
         reads: { tenant: -1 },
         writes: ['tenant'],
       };
-      return this.#hold([{ tenant, claims: [this.#claim(tenant, judged)], caller: { kind: 'operator' } }]);
+      const birth = { tenant, claims: [this.#claim(tenant, judged)], caller: { kind: 'operator' } } as const;
+      // whoever is asked bears it, or passes it on; the first one is where the hits are
+      return this.#hold([birth], { isWhereItBelongs: at === 0 });
     });
   }
 
@@ -196,11 +201,15 @@ export class Conversations {
   /** Until each of them has its receipt, or a no. */
   async #hold(
     requests: readonly Request[],
-    { times = 1, waitMs = WAIT_MS, atLeastOnce = false } = {},
+    { times = 1, waitMs = WAIT_MS, atLeastOnce = false, isWhereItBelongs = false } = {},
   ): Promise<void> {
     const isHeld = () => requests.every(({ claims }) => claims.every(isSettled));
     for (let first = atLeastOnce; (first || !isHeld()) && !this.#signal.aborted; first = false)
-      await this.#clients.send(requests, { waitMs, times });
+      await this.#clients.send(requests, {
+        waitMs,
+        times,
+        partition: isWhereItBelongs || this.#random() > WRONG_GUESSES ? 0 : 1,
+      });
   }
 }
 

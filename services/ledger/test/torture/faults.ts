@@ -1,12 +1,20 @@
 import { eventually } from '@logline/testing';
 import { Violation } from './claims.ts';
-import type { Hit, LedgerPair } from './ledger-pair.ts';
+import type { Hit, LedgerPair, PairEars } from './ledger-pair.ts';
+import { moveAway } from './move.ts';
+import type { Order } from './orders.ts';
 import type { Fault } from './schedule.ts';
 import type { TortureWorld } from './torture-world.ts';
 
 export type FaultGround = {
   readonly world: TortureWorld;
+  /** They contend for the first partition; hits are aimed at them. */
   readonly pair: LedgerPair;
+  /** They contend for the other one. */
+  readonly neighbours: LedgerPair;
+  readonly ears: PairEars;
+  /** Of the schedule, by index. */
+  readonly tenants: readonly string[];
   /** Called with each hit until the returned function is. */
   readonly onHit: (listen: (hit: Hit) => void) => () => void;
   readonly tell: (what: string) => void;
@@ -21,6 +29,8 @@ export type Broken = {
   mend(): Promise<void>;
   /** What did happen, for the table; nothing when it did not. */
   names(): readonly string[];
+  /** To be mended when all else is: it needs the others whole. */
+  readonly isLast?: boolean;
 };
 
 /** A frozen leader's transaction holds the lease until PostgreSQL gives up on it. */
@@ -49,8 +59,13 @@ export async function breakIt(fault: Fault, ground: FaultGround): Promise<Broken
         const { leader } = ground.pair;
         if (leader !== undefined) await ground.pair.endLease(leader);
       });
-    case 'plain kill':
-      return after('plain kill', fault.afterMs, ground, async () => ground.pair.leader?.kill());
+    case 'plain kill': {
+      const { who, afterMs } = fault;
+      const pair = who === 'leader' ? ground.pair : ground.neighbours;
+      return after(`plain kill: ${who}`, afterMs, ground, async () => void (await pair.leader?.kill()));
+    }
+    case 'move':
+      return move(fault, ground);
   }
 }
 
@@ -61,6 +76,7 @@ async function hit(fault: Extract<Fault, { kind: 'hit' }>, ground: FaultGround):
   const hits: Hit[] = [];
   const order = { kind: 'arm', step, nth, action, blockMs } as const;
   await pair.settled(15_000);
+  let mover: Broken | undefined;
   const { leader, other } = pair;
   let unlisten = (): void => undefined;
   const happened = new Promise<void>((resolve) => {
@@ -86,11 +102,16 @@ async function hit(fault: Extract<Fault, { kind: 'hit' }>, ground: FaultGround):
       leader?.order(order);
       leader?.signal('SIGTERM');
       break;
+    case 'move':
+      mover = move({ tenant: 0, afterMs: 0 }, ground, order);
+      break;
   }
   return {
-    happened,
+    happened: mover === undefined ? happened : mover.happened,
+    isLast: mover !== undefined,
     names: () => names,
     mend: async () => {
+      await mover?.mend();
       unlisten();
       pair.order({ kind: 'disarm' });
       for (const { ledger } of hits) if (action === 'stop') await thaw(ledger, { pair, tell, world });
@@ -120,6 +141,20 @@ async function thaw(
   } finally {
     frozen.signal('SIGCONT');
   }
+}
+
+/** An operator at work; with an order, one who is hit. */
+function move(
+  { tenant, afterMs }: { readonly tenant: number; readonly afterMs: number },
+  ground: FaultGround,
+  order?: Order,
+): Broken {
+  const names: string[] = [];
+  const happened = moveAway(ground.tenants[tenant] ?? '', afterMs, ground, order).then((isMoved) => {
+    if (isMoved) names.push('move');
+  });
+  happened.catch(() => undefined); // mend() throws it
+  return { happened, isLast: true, names: () => names, mend: () => happened };
 }
 
 async function breakLine(
@@ -181,14 +216,14 @@ async function jump(
   ground: FaultGround,
 ): Promise<Broken> {
   const jumped = await after(`clock: ${aheadMs > 0 ? 'ahead' : 'behind'}`, afterMs, ground, async () => {
-    ground.pair.order({ kind: 'clock', aheadMs });
+    for (const pair of [ground.pair, ground.neighbours]) pair.order({ kind: 'clock', aheadMs });
     await new Promise((resolve) => setTimeout(resolve, 300));
   });
   return {
     ...jumped,
     mend: async () => {
       await jumped.mend();
-      ground.pair.order({ kind: 'clock', aheadMs: 0 });
+      for (const pair of [ground.pair, ground.neighbours]) pair.order({ kind: 'clock', aheadMs: 0 });
     },
   };
 }

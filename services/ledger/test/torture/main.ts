@@ -2,9 +2,9 @@ import { mkdtempSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { formatTable, stepsNotKilledAt, torture } from './torture.ts';
+import { formatTable, torture, unlistedSteps, whatDidNotHappen } from './torture.ts';
 
-/** With so many every step of the list must have been killed at. */
+/** With so many everything on the lists must have happened, and nothing beside them. */
 const WHOLE = 1_000;
 
 const { values } = parseArgs({
@@ -41,9 +41,12 @@ for (const { seed: failed, error, keptIn } of result.failures) {
   console.error(`the story, the logs and the schedule: ${keptIn}`);
   console.error(`again: npm run torture -- --runs 1 --seed ${failed}`);
 }
-const missed = runs >= WHOLE ? stepsNotKilledAt(result) : [];
-if (missed.length > 0) console.error(`\nnever killed at: ${missed.join(', ')}`);
-process.exit(result.failures.length > 0 || missed.length > 0 ? 1 : 0);
+const isWhole = result.runs >= WHOLE;
+const missed = isWhole ? whatDidNotHappen(result) : [];
+if (missed.length > 0) console.error(`\nFAILED: never happened: ${missed.join(', ')}`);
+const unlisted = isWhole ? unlistedSteps(result) : [];
+if (unlisted.length > 0) console.error(`\nFAILED: steps that are in no list: ${unlisted.join(', ')}`);
+process.exit(result.failures.length + missed.length + unlisted.length > 0 ? 1 : 0);
 
 function parseCount(name: string, text: string): number {
   const count = Number(text);

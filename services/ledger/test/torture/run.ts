@@ -1,6 +1,7 @@
 import { callApi } from '@logline/jetstream';
 import { STREAMS } from '@logline/contracts';
 import { eventually } from '@logline/testing';
+import { checkAnchors } from './check-anchors.ts';
 import { checkTenant } from './check.ts';
 import { type Claim, isSettled, Violation } from './claims.ts';
 import type { Clients } from './clients.ts';
@@ -8,7 +9,7 @@ import { Conversations } from './conversations.ts';
 import { type Broken, breakIt, type FaultGround } from './faults.ts';
 import { type Fault, randomOf, type Round, type Schedule } from './schedule.ts';
 
-export type RunGround = FaultGround & { readonly clients: Clients };
+export type RunGround = Omit<FaultGround, 'tenants'> & { readonly clients: Clients };
 export type RunResult = {
   readonly entries: number;
   readonly receipts: number;
@@ -22,8 +23,8 @@ const SETTLED_WITHIN_MS = 60_000;
 
 /** Does what the schedule says, lets everything settle, and checks it. @throws Violation, or whatever a check throws */
 export async function run(schedule: Schedule, ground: RunGround): Promise<RunResult> {
-  const { clients, pair, tell } = ground;
-  await pair.settled(30_000);
+  const { clients, pair, neighbours, tell } = ground;
+  await Promise.all([pair.settled(30_000), neighbours.settled(30_000)]);
   const over = new AbortController();
   const conversations = new Conversations({
     clients,
@@ -35,7 +36,7 @@ export async function run(schedule: Schedule, ground: RunGround): Promise<RunRes
   try {
     const open: Promise<void>[] = [];
     for (const round of schedule.rounds)
-      open.push(...(await playRound(round, conversations, ground, faults)));
+      open.push(...(await playRound(round, conversations, { ...ground, tenants: schedule.tenants }, faults)));
     tell('all faults are off');
     await settle(Promise.all([conversations.born(), ...open]), conversations.claims, ground);
   } finally {
@@ -55,6 +56,7 @@ export async function run(schedule: Schedule, ground: RunGround): Promise<RunRes
     const own = conversations.claims.filter((claim) => claim.tenant === tenant);
     entries += await checkTenant(ground.world, tenant, own, { isClockSteady });
   }
+  await checkAnchors(ground.world);
   clients.forget();
   return { entries, receipts, faults };
 }
@@ -63,7 +65,7 @@ export async function run(schedule: Schedule, ground: RunGround): Promise<RunRes
 async function playRound(
   { traffic, faults }: Round,
   conversations: Conversations,
-  ground: RunGround,
+  ground: FaultGround,
   done: string[],
 ): Promise<readonly Promise<void>[]> {
   const broken: Broken[] = [];
@@ -77,13 +79,13 @@ async function playRound(
   const quietly = Promise.all([...open, new Promise((resolve) => setTimeout(resolve, 100))]).catch(
     () => undefined,
   );
-  const happened = Promise.all(broken.map((one) => one.happened));
+  const happened = broken.length === 0 ? quietly : Promise.all(broken.map((one) => one.happened));
   const isLasting = faults.some(lasts);
   await Promise.race([
     isLasting ? happened : Promise.race([happened, quietly]),
     new Promise((resolve) => setTimeout(resolve, ROUND_MS)),
   ]);
-  for (const one of broken) {
+  for (const one of broken.toSorted((a, b) => Number(a.isLast ?? false) - Number(b.isLast ?? false))) {
     await one.mend();
     done.push(...one.names());
   }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { scheduleOf, TRAFFIC } from './schedule.ts';
-import { STEPS } from './steps-of.ts';
+import { isListed, keyOf, STEPS } from './steps-of.ts';
 
 const many = Array.from({ length: 1_000 }, (_, at) => scheduleOf(123_456 + at));
 
@@ -10,13 +10,23 @@ describe('a schedule', () => {
     expect(scheduleOf(7)).not.toEqual(scheduleOf(8));
   });
 
-  it('kills at every step within a thousand seeds in a row', () => {
-    const killed = many.flatMap(({ rounds }) =>
+  it('does what the list says to every step within a thousand seeds in a row', () => {
+    const hits = many.flatMap(({ rounds }) =>
       rounds.flatMap(({ faults }) =>
-        faults.flatMap((fault) => (fault.kind === 'hit' && fault.action === 'kill' ? [fault.step] : [])),
+        faults.flatMap((fault) => (fault.kind === 'hit' ? [`${fault.action}: ${fault.step}`] : [])),
       ),
     );
-    for (const { name } of STEPS) expect(killed.filter((step) => step === name).length).toBeGreaterThan(5);
+    for (const step of STEPS)
+      expect(hits.filter((hit) => hit === keyOf(step)).length, keyOf(step)).toBeGreaterThan(5);
+  });
+
+  it('brings the trouble without which its step would not pass', () => {
+    const troubled = many.filter(({ seed }) => STEPS[seed % STEPS.length]?.beside !== undefined);
+    expect(troubled.length).toBeGreaterThan(10);
+    for (const { seed, rounds } of troubled) {
+      const kinds = rounds.flatMap(({ faults }) => faults.map(({ kind }) => kind));
+      expect(kinds).toContain(STEPS[seed % STEPS.length]?.beside === 'contend' ? 'contend' : 'line');
+    }
   });
 
   it('has every kind of traffic and of fault within a thousand seeds', () => {
@@ -34,6 +44,7 @@ describe('a schedule', () => {
       'facts refused',
       'hit',
       'line',
+      'move',
       'nats',
       'plain kill',
       'postgres',
@@ -44,10 +55,16 @@ describe('a schedule', () => {
     expect(many).toHaveLength(1_000);
     for (const { seed, rounds } of many) {
       const step = STEPS[seed % STEPS.length];
-      const kinds = rounds[0]?.traffic.map(({ what }) => what) ?? [];
+      const kinds = rounds.flatMap(({ traffic }) => traffic.map(({ what }) => what));
       if (step?.wants === 'key') expect(kinds).toContain('key');
       if (step?.wants === 'stale') expect(kinds).toContain('stale');
     }
+  });
+
+  it('names each thing once, and knows that a read is sent as well', () => {
+    expect(new Set(STEPS.map(keyOf)).size).toBe(STEPS.length);
+    expect(isListed('pg find_known sent')).toBe(true);
+    expect(isListed('pg find_known asked')).toBe(false);
   });
 
   it('gives each run tenants of its own', () => {

@@ -1,3 +1,4 @@
+import { belongsTo } from '../../src/domain/assignment.ts';
 import type { Action } from './orders.ts';
 import { type Step, STEPS } from './steps-of.ts';
 
@@ -43,7 +44,7 @@ export const TRAFFIC = [
 export type TrafficKind = (typeof TRAFFIC)[number];
 
 export type Fault =
-  /** At the step of the leader's, or of whoever takes over from it. */
+  /** At the step of the first partition's leader, of whoever takes over from it, or of whoever moves the first tenant. */
   | {
       readonly kind: 'hit';
       readonly step: string;
@@ -68,11 +69,26 @@ export type Fault =
   | { readonly kind: 'clock'; readonly aheadMs: number; readonly afterMs: number }
   /** The lease ends under a leader that lives. */
   | { readonly kind: 'contend'; readonly afterMs: number }
-  /** PostgreSQL comes back as an older copy of itself. Where anchors are kept the ledger must not sign. */
-  | { readonly kind: 'plain kill'; readonly afterMs: number };
+  /** A leader dies, wherever it is: of the first partition, or of the other. */
+  | { readonly kind: 'plain kill'; readonly who: 'leader' | 'neighbour'; readonly afterMs: number }
+  /** The tenant's log goes to the other partition. `tenant` is an index. */
+  | { readonly kind: 'move'; readonly tenant: number; readonly afterMs: number };
 /** `late commit`: cut off, and the COMMIT arrives when the next leader is at work. `silence`: nothing passes, nothing is closed. */
 export const LINE_FAULTS = ['lose answer', 'lose request', 'late commit', 'slow', 'silence'] as const;
 export type LineFault = (typeof LINE_FAULTS)[number];
+/** By the names under which they are counted: what a whole torture must have done besides hitting steps. */
+export const FAULT_NAMES: readonly string[] = [
+  ...LINE_FAULTS.map((how) => `line: ${how}`),
+  ...['postgres', 'nats'].flatMap((engine) => [`${engine}: kill`, `${engine}: restart`]),
+  'facts refused',
+  'disk full',
+  'clock: ahead',
+  'clock: behind',
+  'contend',
+  'plain kill: leader',
+  'plain kill: neighbour',
+  'move',
+];
 
 /** Uniform in [0, 1), the same row of numbers for the same seed (mulberry32). */
 export function randomOf(seed: number): () => number {
@@ -111,15 +127,37 @@ class Dice {
 /** Runs with seeds in a row kill at each of the steps in turn, whatever else they do. */
 export function scheduleOf(seed: number): Schedule {
   const dice = new Dice(seed);
-  const tenants = Array.from({ length: dice.int(1, 3) }, (_, at) => `t${seed.toString(36)}-${at}`);
   const step = STEPS[seed % STEPS.length] ?? dice.of(STEPS);
-  const rounds: Round[] = [{ traffic: trafficFor(dice, tenants.length, step), faults: [killAt(dice, step)] }];
+  const tenants = Array.from({ length: dice.int(step.wants === 'foreign' ? 2 : 1, 3) }, (_, at) =>
+    tenantAt(seed, at),
+  );
+  const first = [hitFor(dice, step), ...besideOf(dice, step)];
+  if (dice.chance(MOVED_MEANWHILE)) first.push(moveOf(dice, tenants.length));
+  const rounds: Round[] = [
+    ...groundOf(step),
+    { traffic: trafficFor(dice, tenants.length, step), faults: first },
+  ];
   for (let more = dice.int(0, 2); more > 0; more--) {
-    const faults = [anyFault(dice)];
-    if (dice.chance(0.2)) faults.push(anyFault(dice));
+    const faults = [anyFault(dice, tenants.length)];
+    if (dice.chance(0.2)) faults.push(anyFault(dice, tenants.length));
     rounds.push({ traffic: trafficFor(dice, tenants.length), faults: faults.filter(isCompatible) });
   }
   return { seed, tenants, rounds };
+}
+
+/** Share of the runs in which a tenant moves while the step of the list is hit. */
+const MOVED_MEANWHILE = 0.15;
+
+/** Born in the first partition, where the hits are, and in the other one, by turns. */
+function tenantAt(seed: number, at: number): string {
+  for (let attempt = 0; ; attempt++) {
+    const name = `t${seed.toString(36)}-${at}${attempt === 0 ? '' : `-${attempt}`}`;
+    if (belongsTo(name, { partition: 0, partitions: 2, stored: undefined }) === at % 2) return name;
+  }
+}
+
+function moveOf(dice: Dice, tenants: number): Fault {
+  return { kind: 'move', tenant: dice.int(0, tenants - 1), afterMs: dice.int(0, 300) };
 }
 
 /** Two faults of one kind would undo each other. */
@@ -149,14 +187,29 @@ function sizeOf(dice: Dice, what: TrafficKind): { count: number; fillBytes: numb
   };
 }
 
+const plain = (count: number): Traffic => ({ tenant: 0, what: 'plain', count, fillBytes: 0 });
+const again = (count: number): readonly Traffic[] => [
+  { ...plain(count), what: 'again' },
+  { ...plain(count), what: 'twice' },
+];
+
+/** What has to have happened in peace before: a tile is full when a commit goes beyond it. */
+function groundOf({ wants }: Step): readonly Round[] {
+  return wants === 'again in a full tile' ? [{ traffic: [plain(128), plain(30)], faults: [] }] : [];
+}
+
 function kindsFor(step: Step | undefined): readonly Traffic[] {
-  const plain = (count: number): Traffic => ({ tenant: 0, what: 'plain', count, fillBytes: 0 });
   switch (step?.wants) {
     case undefined:
     case 'birth':
       return [plain(3)];
     case 'bulk':
       return [plain(60), plain(50)];
+    case 'long talk':
+      // longer than it takes another one to see that the lease has ended
+      return Array.from({ length: 2 }, () => ({ ...plain(40), what: 'chain' }));
+    case 'foreign':
+      return [{ ...plain(3), tenant: 1 }];
     case 'full tile':
       return [plain(128), plain(128), plain(40)];
     case 'key':
@@ -164,43 +217,52 @@ function kindsFor(step: Step | undefined): readonly Traffic[] {
     case 'stale':
       return [{ ...plain(1), what: 'stale' }];
     case 'again':
-      return [
-        { ...plain(2), what: 'again' },
-        { ...plain(2), what: 'twice' },
-      ];
+      return again(2);
+    case 'again in a full tile':
+      return again(125);
   }
 }
 
-function killAt(dice: Dice, { name, when, wants, after }: Step): Fault {
+function hitFor(dice: Dice, { name, action, when, wants, after, beside }: Step): Fault {
   // a step that passes once in a log's life is hit the first time
-  const nth = when !== 'turn' || wants !== undefined || dice.chance(0.5) ? 1 : dice.int(2, 4);
+  const isRare = when !== 'turn' || wants !== undefined || beside !== undefined;
+  const nth = isRare || dice.chance(0.5) ? 1 : dice.int(2, 4);
   return {
     kind: 'hit',
     step: name,
     nth,
-    action: 'kill',
+    action,
     when,
     ...(after === undefined ? {} : { after }),
     blockMs: 0,
   };
 }
 
-function anyFault(dice: Dice): Fault {
+/** The trouble without which the step does not pass. */
+function besideOf(dice: Dice, { beside }: Step): readonly Fault[] {
+  switch (beside) {
+    case undefined:
+      return [];
+    case 'contend':
+      // while the clients still have something to say
+      return [{ kind: 'contend', afterMs: dice.int(0, 50) }];
+    case 'silence':
+      return [{ kind: 'line', how: 'silence', forMs: 1_200 }];
+  }
+}
+
+function anyFault(dice: Dice, tenants: number): Fault {
   const afterMs = dice.int(0, 150);
-  switch (dice.int(0, 15)) {
+  switch (dice.int(0, 17)) {
     case 0:
     case 1:
-      return killAt(dice, dice.of(STEPS));
+      return hitFor(dice, dice.of(STEPS));
     case 2:
     case 3:
     case 4:
-      return {
-        ...hitAt(dice),
-        action: dice.of(['cut', 'cut', 'drop', 'double', 'block']),
-        blockMs: dice.int(50, 1_500),
-      };
+      return anyHit(dice);
     case 5:
-      return { ...hitAt(dice), action: 'stop' };
+      return { ...anyHit(dice), action: 'stop' };
     case 6:
     case 7:
     case 8:
@@ -217,12 +279,23 @@ function anyFault(dice: Dice): Fault {
       return { kind: 'clock', aheadMs: dice.of([1, -1]) * dice.int(1_000, 6 * 3_600_000), afterMs };
     case 14:
       return { kind: 'contend', afterMs };
+    case 15:
+    case 16:
+      return moveOf(dice, tenants);
     default:
-      return { kind: 'plain kill', afterMs };
+      return { kind: 'plain kill', who: dice.of(['leader', 'neighbour']), afterMs };
   }
 }
 
-function hitAt(dice: Dice): Extract<Fault, { kind: 'hit' }> {
+/** Anything but a kill. */
+function anyHit(dice: Dice): Extract<Fault, { kind: 'hit' }> {
   const { name, when } = dice.of(STEPS.filter((step) => step.when === 'turn'));
-  return { kind: 'hit', step: name, nth: dice.int(1, 3), action: 'cut', when, blockMs: 0 };
+  const action = dice.of(actionsAt(name));
+  return { kind: 'hit', step: name, nth: dice.int(1, 3), action, when, blockMs: dice.int(50, 1_500) };
+}
+
+/** A stream of bytes can only be cut; of messages one can be lost, or come twice. */
+function actionsAt(step: string): readonly Action[] {
+  const isMessage = step.startsWith('nats ') && !step.endsWith(' sent') && !step.includes(' whole ');
+  return isMessage ? ['cut', 'cut', 'drop', 'double', 'block'] : ['cut', 'cut', 'block'];
 }

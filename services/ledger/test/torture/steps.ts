@@ -15,6 +15,8 @@ const seen = new Set<string>();
 let armed: Armed | undefined;
 let passed = 0;
 let clockMs = Number(process.env['TORTURE_CLOCK_MS'] ?? 0);
+/** What its steps begin with: nothing in a ledger, `move ` in a process that moves a tenant. */
+const prefix = process.env['TORTURE_PREFIX'] ?? '';
 
 function report(what: Report): void {
   try {
@@ -25,7 +27,8 @@ function report(what: Report): void {
 }
 
 /** What to do to this very piece of I/O: undefined for nothing. A kill does not return, a stop returns when somebody lets us go on. */
-function pass(step: string, flush: () => void = () => undefined): Armed['action'] | undefined {
+function pass(passing: string, flush: () => void = () => undefined): Armed['action'] | undefined {
+  const step = `${prefix}${passing}`;
   if (!seen.has(step)) {
     seen.add(step);
     report({ kind: 'seen', step });
@@ -67,6 +70,8 @@ process.on('message', (order: Order) => {
       break;
   }
 });
+// whoever gives the orders is gone: nobody would end us
+process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
 process.channel?.unref();
 
 const realNow = Date.now;
@@ -78,20 +83,20 @@ const require = createRequire(import.meta.url);
 /* eslint-disable-next-line typescript/no-explicit-any -- insides of two drivers, of which no types speak */
 type Inside = any;
 const { Client }: { Client: Inside } = require('pg');
-const {
-  NatsConnectionImpl,
-  ProtocolHandler,
-}: Record<string, Inside> = require('@nats-io/nats-core/internal');
+const { ProtocolHandler }: Record<string, Inside> = require('@nats-io/nats-core/internal');
 
 const query = Client.prototype.query;
 Client.prototype.query = function (this: Inside, config: Inside, values: Inside, callback: Inside): unknown {
-  if (typeof config?.name !== 'string') return query.call(this, config, values, callback);
-  const name = `pg ${config.name}`;
+  // what a transaction of the pool ends with has no name
+  const statement = config === 'COMMIT' ? 'commit' : config?.name;
+  if (typeof statement !== 'string') return query.call(this, config, values, callback);
+  const name = `pg ${statement}`;
   const socket: Socket = this.connection.stream;
   const before = pass(`${name} before`);
   if (before === 'cut' || before === 'drop') socket.destroy();
   const answered = (): void => {
-    if (pass(`${name} answered`) === 'cut') socket.destroy();
+    const what = pass(`${name} answered`);
+    if (what === 'cut' || what === 'drop') socket.destroy();
   };
   const tell =
     typeof callback === 'function'
@@ -112,6 +117,24 @@ Client.prototype.query = function (this: Inside, config: Inside, values: Inside,
   });
 };
 
+/** Of each message that waits for an answer: the inbox it waits at, and what the answer is called. */
+const awaited = new Map<string, { readonly name: string; readonly chain?: Chain }>();
+/** Facts that left together, each behind the one ahead. They have an inbox in common. */
+type Chain = { readonly inbox: string; sent: number; answered: number };
+let chain: Chain = { inbox: '', sent: 0, answered: 0 };
+
+/** The chain that this fact belongs to: the last one, or with it begins a new one. */
+function joinChain(reply: string, flush: () => void): Chain {
+  const inbox = reply.slice(0, reply.lastIndexOf('.'));
+  if (chain.inbox !== inbox) {
+    chain = { inbox, sent: 0, answered: 0 };
+    // all of it is published in one go; this runs behind the last
+    queueMicrotask(() => pass('nats chain whole sent', flush));
+  }
+  chain.sent++;
+  return chain;
+}
+
 const publish = ProtocolHandler.prototype.publish;
 ProtocolHandler.prototype.publish = function (
   this: Inside,
@@ -119,7 +142,17 @@ ProtocolHandler.prototype.publish = function (
   payload: Inside,
   options: Inside,
 ): void {
-  const name = nameOf(subject, payload, options?.headers);
+  const reply: string = options?.reply ?? '';
+  const own = options?.headers?.get('Nats-Expected-Last-Msg-Id')
+    ? joinChain(reply, () => this.flushPending())
+    : undefined;
+  const name =
+    own === undefined
+      ? nameOf(subject, payload, options?.headers)
+      : `nats chain ${own.sent === 1 ? 'first' : 'next'}`;
+  // what a pull brings are envelopes
+  if (reply !== '' && name !== 'nats consumer msg next')
+    awaited.set(reply, { name, ...(own === undefined ? {} : { chain: own }) });
   const before = pass(`${name} before`);
   if (before === 'drop') return;
   if (before === 'cut') this.transport.disconnect();
@@ -129,32 +162,22 @@ ProtocolHandler.prototype.publish = function (
   if (sent === 'cut' || sent === 'drop') setImmediate(() => this.transport.disconnect());
 };
 
-const request = NatsConnectionImpl.prototype.request;
-NatsConnectionImpl.prototype.request = function (
-  this: Inside,
-  subject: string,
-  payload: Inside,
-  options: Inside,
-): Promise<unknown> {
-  const name = nameOf(subject, payload, options?.headers);
-  return request.call(this, subject, payload, options).then((reply: unknown) => {
-    if (pass(`${name} answered`) === 'cut') this.protocol.transport.disconnect();
-    return reply;
-  });
-};
-
 const processMsg = ProtocolHandler.prototype.processMsg;
 const text = new TextDecoder();
 ProtocolHandler.prototype.processMsg = function (this: Inside, message: Inside, data: Inside): void {
   const reply = message.reply === undefined ? '' : text.decode(message.reply);
-  if (reply.includes('.ACCEPT.')) {
-    const step = 'nats envelope arrived';
-    const what = pass(step);
-    if (what === 'drop') return;
-    if (what === 'cut') this.transport.disconnect();
-    if (what === 'double') processMsg.call(this, message, data);
-  }
+  const answered = awaited.get(text.decode(message.subject));
+  const step = reply.includes('.ACCEPT.') ? 'nats envelope arrived' : answered && `${answered.name} answered`;
+  const what = step === undefined ? undefined : pass(step);
+  if (what === 'drop') return;
+  if (what === 'cut') this.transport.disconnect();
+  if (what === 'double') processMsg.call(this, message, data);
   processMsg.call(this, message, data);
+  if (answered === undefined) return;
+  awaited.delete(text.decode(message.subject));
+  const { chain: own } = answered;
+  if (own === undefined || ++own.answered < own.sent) return;
+  if (pass('nats chain whole answered') === 'cut') this.transport.disconnect();
 };
 
 /** What a message is, by where it goes. What nobody has thought of has its subject for a name. */
@@ -173,6 +196,8 @@ function nameOf(subject: string, payload: unknown, headers: Inside): string {
       return 'nats anchor';
     case 'submit':
       return 'nats recheck';
+    case 'accept':
+      return 'nats pass on';
     case '$JS':
       break;
     default:

@@ -17,7 +17,7 @@ export type TortureWorld = {
   readonly world: World;
   readonly line: Line;
   readonly disk: SmallDisk;
-  /** What a ledger runs, and is told. */
+  /** What a ledger runs, and is told; chores are told the same. */
   readonly main: string;
   readonly env: Readonly<Record<string, string>>;
   /** May do everything at NATS. */
@@ -32,6 +32,8 @@ export type TortureWorld = {
   refuseFacts(isFull: boolean): Promise<void>;
   close(): Promise<void>;
 };
+/** Of the two, hits are aimed at the leader of the first; the other is a neighbour to whom tenants are moved. */
+export const PARTITIONS = 2;
 export type Engine = { start(): Promise<void>; end(how: 'kill' | 'restart'): Promise<void> };
 
 /**
@@ -49,7 +51,7 @@ export async function openTortureWorld(main: string): Promise<TortureWorld> {
     closers.push(() => rmSync(dir, { recursive: true, force: true }));
     const disk = mountSmallDisk(join(dir, 'disk'));
     closers.push(() => disk.remove());
-    const world = await startWorld({ name: 'torture', postgres: false });
+    const world = await startWorld({ name: 'torture', postgres: false, partitions: PARTITIONS });
     closers.push(() => world.close());
     const { server, postgres } = await openPostgres(disk, dir);
     closers.push(() => server().stop());
@@ -66,6 +68,7 @@ export async function openTortureWorld(main: string): Promise<TortureWorld> {
       ...world.env('LOGLINE_LEDGER', 'ledger', { key: 'log', more: { ORIGIN: TEST_ORIGIN } }),
       LOGLINE_LEDGER_POSTGRES_URL_FILE: world.writeFile('line.url', line.url),
       LOGLINE_LEDGER_LOG_LEVEL: 'info',
+      LOGLINE_LEDGER_PARTITIONS: String(PARTITIONS),
       NODE_COMPILE_CACHE: join(dir, 'compiled'),
     };
     // not by the line: it is this process, which waits

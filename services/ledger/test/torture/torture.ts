@@ -2,10 +2,10 @@ import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { bundleLedger } from './bundle-ledger.ts';
 import { Clients } from './clients.ts';
-import { type Hit, LedgerPair } from './ledger-pair.ts';
+import { type Hit, LedgerPair, type PairEars } from './ledger-pair.ts';
 import { run } from './run.ts';
-import { type Schedule, scheduleOf } from './schedule.ts';
-import { STEPS } from './steps-of.ts';
+import { FAULT_NAMES, type Schedule, scheduleOf } from './schedule.ts';
+import { isListed, keyOf, STEPS } from './steps-of.ts';
 import { openTortureWorld, type TortureWorld } from './torture-world.ts';
 
 export type TortureOptions = {
@@ -31,7 +31,7 @@ export type Torture = {
   readonly answers: number;
   readonly rechecks: number;
   readonly ledgers: number;
-  /** How often each fault happened; a hit is `kill: <step>`. */
+  /** How often each fault happened; a hit is `kill: <step>`, `drop: <step>` … */
   readonly faults: ReadonlyMap<string, number>;
   readonly stepsSeen: ReadonlySet<string>;
   readonly failures: readonly Failure[];
@@ -61,12 +61,18 @@ export async function torture(options: TortureOptions): Promise<Torture> {
   const skipped = new Set<string>();
   const main = await bundleLedger();
   let next = 0;
+  let isBroken = false;
+  let opening: Promise<unknown> = Promise.resolve();
   const work = async (): Promise<void> => {
-    const world = await openTortureWorld(main);
+    // one after the other: databases that are made side by side keep each other from answering in time
+    const opened = opening.then(() => openTortureWorld(main));
+    opening = opened.catch(() => undefined);
+    const world = await opened;
     const stage = new Stage(world, stepsSeen, options.tell);
     if (world.disk.problem !== undefined) skipped.add(`disk full: ${world.disk.problem}`);
     try {
-      while (next < options.runs && failures.length === 0 && options.signal?.aborted !== true) {
+      const isOver = (): boolean => isBroken || failures.length > 0 || options.signal?.aborted === true;
+      while (next < options.runs && !isOver()) {
         const schedule = scheduleOf(options.seed + next++);
         const startMs = performance.now();
         try {
@@ -87,20 +93,29 @@ export async function torture(options: TortureOptions): Promise<Torture> {
       tally.envelopes += stage.clients?.counts.envelopes ?? 0;
       tally.answers += stage.clients?.counts.answers ?? 0;
       tally.rechecks += stage.clients?.counts.rechecks ?? 0;
-      tally.ledgers += stage.pair.started;
+      tally.ledgers += stage.pair.started + stage.neighbours.started;
       await stage.close();
       await world.close();
     }
   };
-  await Promise.all(Array.from({ length: Math.min(options.jobs, options.runs) }, () => work()));
+  const works = Array.from({ length: Math.min(options.jobs, options.runs) }, () =>
+    work().catch((error: unknown) => {
+      isBroken = true; // the others come to an end, and leave nothing behind
+      throw error;
+    }),
+  );
+  await Promise.allSettled(works);
+  await Promise.all(works);
   return { ...tally, faults, stepsSeen, failures, skipped: [...skipped] };
 }
 
 /** One world with its ledgers and clients, and the story of the run that is on. */
 class Stage {
   readonly pair: LedgerPair;
+  readonly neighbours: LedgerPair;
   clients: Clients | undefined;
   readonly #world: TortureWorld;
+  readonly #ears: PairEars;
   readonly #listeners = new Set<(hit: Hit) => void>();
   readonly #told: ((line: string) => void) | undefined;
   #story: string[] = [];
@@ -110,13 +125,15 @@ class Stage {
   constructor(world: TortureWorld, stepsSeen: Set<string>, told: ((line: string) => void) | undefined) {
     this.#world = world;
     this.#told = told;
-    this.pair = new LedgerPair(world, {
+    this.#ears = {
       onHit: (hit) => {
         for (const listen of this.#listeners) listen(hit);
       },
       onSeen: (step) => void stepsSeen.add(step),
       tell: (what) => this.#tell(what),
-    });
+    };
+    this.pair = new LedgerPair(world, 0, this.#ears);
+    this.neighbours = new LedgerPair(world, 1, this.#ears);
   }
 
   async play(schedule: Schedule): Promise<Awaited<ReturnType<typeof run>>> {
@@ -130,6 +147,8 @@ class Stage {
     return await run(schedule, {
       world: this.#world,
       pair: this.pair,
+      neighbours: this.neighbours,
+      ears: this.#ears,
       clients: this.clients,
       tell: (what) => this.#tell(what),
       onHit: (listen) => {
@@ -153,7 +172,7 @@ class Stage {
         : `\nbefore that: ${String(this.#violation)}`;
     writeFileSync(join(dir, 'story.txt'), [...this.#story, '', reason, first].join('\n'));
     writeFileSync(join(dir, 'schedule.json'), JSON.stringify(schedule, null, 2));
-    for (const { pid, lines } of this.pair.all)
+    for (const { pid, lines } of [...this.pair.all, ...this.neighbours.all])
       writeFileSync(join(dir, `ledger-${pid}.jsonl`), lines.map((line) => JSON.stringify(line)).join('\n'));
     for (const [from, to] of this.#world.logs) {
       try {
@@ -166,7 +185,7 @@ class Stage {
   }
 
   async close(): Promise<void> {
-    await this.pair.close();
+    await Promise.all([this.pair.close(), this.neighbours.close()]);
     await this.clients?.close();
   }
 
@@ -177,33 +196,35 @@ class Stage {
   }
 }
 
-/** Steps of the list at which no ledger was killed; an optional one counts once it was seen. */
-export function stepsNotKilledAt({
+/** What has to happen in a whole torture and did not; what this machine cannot do is not asked of it. */
+export function whatDidNotHappen({
   faults,
-  stepsSeen,
-}: Pick<Torture, 'faults' | 'stepsSeen'>): readonly string[] {
-  return STEPS.filter(({ name, isOptional }) => isOptional !== true || stepsSeen.has(name))
-    .map(({ name }) => name)
-    .filter((name) => !faults.has(`kill: ${name}`));
+  skipped,
+}: Pick<Torture, 'faults' | 'skipped'>): readonly string[] {
+  const demanded = [...STEPS.filter(({ isOptional }) => isOptional !== true).map(keyOf), ...FAULT_NAMES];
+  return demanded.filter((name) => !faults.has(name) && !skipped.some((why) => why.startsWith(`${name}:`)));
+}
+
+/** Steps that passed and are in no list: nobody hits them on purpose. */
+export function unlistedSteps({ stepsSeen }: Pick<Torture, 'stepsSeen'>): readonly string[] {
+  return [...stepsSeen].filter((step) => !isListed(step)).toSorted();
 }
 
 /** What was done, for people: faults by kind, then the steps. */
 export function formatTable(done: Torture): string {
-  const rows = [...done.faults].toSorted(([one], [other]) => one.localeCompare(other));
-  const kills = STEPS.map(({ name }) => [name, done.faults.get(`kill: ${name}`) ?? 0] as const);
-  const unlisted = [...done.stepsSeen].filter((step) => !STEPS.some(({ name }) => name === step));
+  const listed = STEPS.map(keyOf);
+  const others = [...done.faults.keys()].filter((name) => !listed.includes(name)).toSorted();
+  const row = (name: string): string => `  ${String(done.faults.get(name) ?? 0).padStart(5)}  ${name}`;
   return [
     `${done.runs} runs, ${done.entries} entries, ${done.receipts} receipts asked for twice, ${done.envelopes} envelopes, ${done.answers} answers, ${done.rechecks} judged again, ${done.ledgers} ledger processes`,
     '',
     'fault × how often',
-    ...rows
-      .filter(([name]) => !name.startsWith('kill: '))
-      .map(([name, count]) => `  ${String(count).padStart(5)}  ${name}`),
+    ...others.map(row),
     '',
-    'killed at step × how often',
-    ...kills.map(([name, count]) => `  ${String(count).padStart(5)}  ${name}`),
+    'step of the list × how often',
+    ...listed.map(row),
     '',
-    `steps seen that are not in the list: ${unlisted.toSorted().join(', ') || 'none'}`,
+    `steps seen that are not in the list: ${unlistedSteps(done).join(', ') || 'none'}`,
     ...done.skipped.map((why) => `skipped: ${why}`),
   ].join('\n');
 }

@@ -10,28 +10,30 @@ import type { Order, Report } from './orders.ts';
 const HERE = dirname(fileURLToPath(import.meta.url));
 const MOST_LINES = 400;
 
-export type LedgerEars = {
-  readonly onReport: (report: Report, ledger: TorturedLedger) => void;
+export type ProcessEars = {
+  readonly onReport: (report: Report, from: TorturedProcess) => void;
   /** It has ended, by whatever. */
-  readonly onExit: (ledger: TorturedLedger) => void;
+  readonly onExit: (gone: TorturedProcess) => void;
 };
 
-/** The service as tsc made it (`bundleLedger`), with `steps.ts` in front: a process that does as told, and can be killed between any two steps. */
-export class TorturedLedger {
+/** The service, or a chore of it, with `steps.ts` in front: a process that does as told, and can be killed between any two steps. */
+export class TorturedProcess {
   readonly pid: number;
   readonly lines: LogLine[] = [];
   readonly ready: Promise<void>;
-  readonly exited: Promise<void>;
+  /** With its exit code; null when it was killed. */
+  readonly exited: Promise<number | null>;
   readonly #child: ChildProcess;
   #isLeading = false;
   #isAlive = true;
 
-  constructor(main: string, env: Readonly<Record<string, string>>, aheadMs: number, ears: LedgerEars) {
+  /** @param command - a script, and its arguments */
+  constructor(command: readonly string[], env: Readonly<Record<string, string>>, ears: ProcessEars) {
     const child = spawn(
       process.execPath,
-      ['--disable-warning=ExperimentalWarning', '--import', join(HERE, 'steps.ts'), main],
+      ['--disable-warning=ExperimentalWarning', '--import', join(HERE, 'steps.ts'), ...command],
       {
-        env: { ...process.env, ...env, TORTURE_CLOCK_MS: String(aheadMs) },
+        env: { ...process.env, ...env },
         stdio: ['ignore', 'pipe', 'pipe', 'ipc', 'pipe'],
       },
     );
@@ -41,11 +43,12 @@ export class TorturedLedger {
       this.#isAlive = false;
       this.#isLeading = false;
       ears.onExit(this);
+      return child.exitCode;
     });
     child.on('error', () => undefined); // an order to one that has just died
     const [, stdout, stderr, , reports] = child.stdio;
     this.ready = new Promise((resolve) => {
-      void this.exited.then(resolve);
+      void this.exited.then(() => resolve());
       readLines(stdout, (text) => {
         const line = parseLine(text);
         this.#note(line);
