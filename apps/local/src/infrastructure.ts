@@ -106,6 +106,7 @@ async function keepNats({ layout, secrets, runner, allowInstall, report, onChang
       config: { users },
       ...(port === undefined ? { preferredPort: PREFERRED_NATS_PORT } : { port }),
       logFile: join(layout.logs, 'nats-server.log'),
+      schedule: 'batch',
     });
   return keep('nats-server', start, { report, onChange });
 }
@@ -119,6 +120,7 @@ async function keepPostgres({ layout, secrets, report, onChange }: Infrastructur
       password,
       ...(port === undefined ? { preferredPort: PREFERRED_POSTGRES_PORT } : { port }),
       logFile: join(layout.logs, 'postgres.log'),
+      schedule: 'batch',
     });
   return keep('postgres', start, { report, onChange });
 }

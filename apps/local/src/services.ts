@@ -172,6 +172,7 @@ export function toProcess(spec: ServiceSpec, { layout, natsUrl, secretFile }: Su
     env: environmentOf(spec, natsUrl, secretFile, layout),
     logFile: join(layout.logs, `${spec.name}.log`),
     stopWithinMs: 15_000,
+    schedule: 'batch',
   };
 }
 

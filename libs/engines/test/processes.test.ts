@@ -54,6 +54,19 @@ describe('superviseProcess', () => {
     expect(statSync(`${handle.logFile}.1`).size).toBe(9 * 1024 * 1024);
   });
 
+  it('lets a process wait its turn where the system can, and changes nothing else about it', async (context) => {
+    const chrt = await runTool('chrt', ['-b', '0', 'true'], { timeoutMs: 5_000 });
+    if (chrt.code !== 0) context.skip('no chrt here that may be used');
+    // policy is field 41 of proc(5) stat; 3 is SCHED_BATCH
+    const script = "sed 's/.*) //' /proc/$$/stat | cut -d' ' -f39; exit 3";
+    const handle = await shell('batch', script, { schedule: 'batch' });
+    expect(await handle.exited).toEqual({ code: 3, signal: null });
+    expect(handle.readLogTail()).toBe('3');
+    const other = await shell('ordinary', script);
+    await other.exited;
+    expect(other.readLogTail()).toBe('0');
+  });
+
   it('kills a process that does not want to end', async () => {
     const handle = await shell('stubborn', 'trap "" TERM; echo ready; while :; do sleep 0.1; done', {
       stopWithinMs: 200,

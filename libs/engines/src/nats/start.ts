@@ -29,6 +29,7 @@ export type StartNatsOptions = {
   /** True: the server outlives this process. */
   readonly detached?: boolean;
   readonly logFile: string;
+  readonly schedule?: 'batch';
 };
 
 /** A running server. `url` carries no user: clients connect with their own. */
@@ -71,7 +72,7 @@ export async function stopNats(dir: string): Promise<void> {
 }
 
 async function startOnPort(options: StartNatsOptions, port: number): Promise<NatsHandle> {
-  const { binary, dir, config, logFile, detached = false } = options;
+  const { binary, dir, config, logFile, detached = false, schedule } = options;
   const configFile = await writeConfig(dir, {
     ...options,
     users: config.users,
@@ -86,6 +87,7 @@ async function startOnPort(options: StartNatsOptions, port: number): Promise<Nat
     cwd: dir,
     logFile,
     detached,
+    schedule,
     ...STOP,
   });
   writeRecord(dir, server, { detached, ...STOP });

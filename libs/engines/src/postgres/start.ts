@@ -38,6 +38,7 @@ export type StartPostgresOptions = {
   readonly detached?: boolean;
   readonly logFile: string;
   readonly settings?: Readonly<Record<string, string>>;
+  readonly schedule?: 'batch';
 };
 
 /** A running PostgreSQL. `pid` is undefined for one that is not ours; then `stop` and `kill` do nothing. */
@@ -129,7 +130,7 @@ async function startOnPort(
   options: StartPostgresOptions & { readonly port: number },
   place: Place,
 ): Promise<PostgresHandle> {
-  const { dir, port, user, password, settings, logFile, detached = false } = options;
+  const { dir, port, user, password, settings, logFile, detached = false, schedule } = options;
   const { dataDir, binary, ids } = place;
   await expectPortFree(port);
   await removeStaleLock(dataDir);
@@ -141,6 +142,7 @@ async function startOnPort(
     env: toolEnvironment({ TZ: 'UTC' }),
     logFile,
     detached,
+    schedule,
     ...ids,
     ...STOP,
   });

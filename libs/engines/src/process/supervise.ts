@@ -3,6 +3,7 @@ import { closeSync, mkdirSync, openSync, readFileSync, realpathSync, renameSync,
 import { basename, dirname } from 'node:path';
 import { parentEnvironment } from '../config.ts';
 import { EngineError } from '../errors.ts';
+import { batchScheduled } from './batch-schedule.ts';
 import { isProcessAlive, readProcessStart } from './identity.ts';
 import { findProgram, isExecutable } from './programs.ts';
 import { waitUntil } from './wait.ts';
@@ -28,6 +29,8 @@ export type ProcessOptions = {
   readonly stopWithinMs?: number;
   readonly uid?: number;
   readonly gid?: number;
+  /** `batch`: one of many on few cores, which waits its turn; see `batchScheduled`. */
+  readonly schedule?: 'batch' | undefined;
 };
 
 export type ProcessExit = { readonly code: number | null; readonly signal: NodeJS.Signals | null };
@@ -63,9 +66,11 @@ export async function superviseProcess(options: ProcessOptions): Promise<Process
   if (command === null || !isExecutable(command)) {
     throw new EngineError('START_FAILED', `${name}: no program ${options.command}`);
   }
+  const [scheduled, scheduledArgs] =
+    options.schedule === 'batch' ? await batchScheduled(command, options.args) : [command, options.args];
   const [program, args] = detached
-    ? [command, options.args]
-    : boundToParent(command, options.args, stopSignal);
+    ? [scheduled, scheduledArgs]
+    : boundToParent(scheduled, scheduledArgs, stopSignal);
   const { log, startsAt } = openLog(logFile);
   const child = spawn(program, args, {
     cwd: options.cwd,
