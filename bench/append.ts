@@ -48,7 +48,7 @@ async function measureLoad(
 ): Promise<LoadFigures> {
   const tenant = await bearBenchTenant(home, `bench-${kind}-${Date.now().toString(36)}`);
   say(`${kind} spans: warming up …`);
-  await warmUp(tenant, kind, Math.min(6, seconds));
+  await warmUp(tenant, kind);
 
   const singles = prepareRequests(tenant, { kind, requests: seconds * 3_500, spansPerRequest: 1 });
   const start = await settle(tenant);
@@ -87,11 +87,14 @@ async function measureLoad(
   };
 }
 
-/** Every process has compiled what it will run, before anything is counted. */
-async function warmUp(tenant: BenchTenant, kind: SpanKind, seconds: number): Promise<void> {
-  const requests = prepareRequests(tenant, { kind, requests: seconds * 1_500, spansPerRequest: 1 });
-  await driveInFlight(tenant, requests, { inFlight: IN_FLIGHT, seconds });
+/** Every process has compiled what it will run, before anything is counted: that takes V8 some ten seconds of work in each of nine processes. */
+async function warmUp(tenant: BenchTenant, kind: SpanKind): Promise<void> {
+  const singles = prepareRequests(tenant, { kind, requests: WARM_UP_S * 2_500, spansPerRequest: 1 });
+  await driveInFlight(tenant, singles, { inFlight: IN_FLIGHT, seconds: WARM_UP_S });
+  const batches = prepareRequests(tenant, { kind, requests: WARM_UP_S * 20, spansPerRequest: BATCH_SPANS });
+  await driveInFlight(tenant, batches, { inFlight: BATCHES_IN_FLIGHT, seconds: WARM_UP_S / 2 });
 }
+const WARM_UP_S = 10;
 
 function perSecond({ spans, elapsedS }: Driven): number {
   return Math.round(spans / elapsedS);
