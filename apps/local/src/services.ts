@@ -16,7 +16,7 @@ export type ServiceSpec = {
   readonly owner?: string;
   readonly port: number;
   readonly env: Readonly<Record<string, string>>;
-  /** For Node, where it is not to run as it comes. */
+  /** For Node; with source maps where nothing is said. */
   readonly nodeFlags?: readonly string[];
 };
 
@@ -25,6 +25,7 @@ export type ServiceSpec = {
  * with a limit for the whole heap it would cost a third more.
  */
 const SMALL_NURSERY = '--max-semi-space-size=8';
+const SOURCE_MAPS = '--enable-source-maps';
 
 export type Surroundings = {
   readonly layout: Layout;
@@ -69,6 +70,7 @@ export function serviceSpecs({
       role: 'ledger',
       owner: 'ledger_owner',
       port: port('ledger'),
+      // and no source maps, which are 27 MB in memory: what tsc makes of a file reads like it
       nodeFlags: [SMALL_NURSERY],
       env: {
         ...key('log'),
@@ -167,7 +169,7 @@ export function toProcess(spec: ServiceSpec, { layout, natsUrl, secretFile }: Su
   return {
     name: spec.name,
     command: process.execPath,
-    args: ['--enable-source-maps', ...(spec.nodeFlags ?? []), join(layout.root, spec.dir, 'dist', 'main.js')],
+    args: [...(spec.nodeFlags ?? [SOURCE_MAPS]), join(layout.root, spec.dir, 'dist', 'main.js')],
     cwd: layout.dev,
     env: environmentOf(spec, natsUrl, secretFile, layout),
     logFile: join(layout.logs, `${spec.name}.log`),
@@ -189,7 +191,7 @@ export function toMigration(spec: ServiceSpec, around: Surroundings): ProcessOpt
         ? {}
         : { LOGLINE_MIGRATE_POSTGRES_URL_FILE: secretFile(`postgres-${spec.owner}.url`) }),
     },
-    args: ['--enable-source-maps', join(layout.root, spec.dir, 'dist', 'migrate.js')],
+    args: [SOURCE_MAPS, join(layout.root, spec.dir, 'dist', 'migrate.js')],
     logFile: join(layout.logs, `${spec.name}-migration.log`),
   };
 }
@@ -206,7 +208,7 @@ export function toMaintenance(around: Surroundings): {
   return {
     command: [
       process.execPath,
-      '--enable-source-maps',
+      SOURCE_MAPS,
       SMALL_NURSERY,
       join(layout.root, spec.dir, 'dist', 'maintain.js'),
     ],
