@@ -1,13 +1,16 @@
 import { query, type Pool } from './pool.ts';
 
-/** Taken when nobody holds it any more. Every taking has a new epoch, which fences all earlier ones. */
+/**
+ * Taken when nobody holds it any more. Every taking has a new epoch, which fences all earlier ones. It counts from the taking, not from the question, which may have
+ * waited for the row: a leader that is paused in the middle of a transaction holds it.
+ */
 const SQL = {
   name: 'acquire-lease',
   text: `
 INSERT INTO lease AS held (name, epoch, holder, until)
 VALUES ($1, 1, $2, clock_timestamp() + $3 * interval '1 millisecond')
 ON CONFLICT (name) DO UPDATE
-  SET epoch = held.epoch + 1, holder = excluded.holder, until = excluded.until
+  SET epoch = held.epoch + 1, holder = excluded.holder, until = clock_timestamp() + $3 * interval '1 millisecond'
   WHERE held.until <= clock_timestamp()
 RETURNING epoch`,
 };

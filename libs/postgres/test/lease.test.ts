@@ -48,6 +48,33 @@ describe('acquire-lease', () => {
     );
     expect(answers.filter((held) => held !== null)).toEqual([{ name, epoch: 1 }]);
   });
+  it('lasts from when it was taken, however long the one before kept the row', async () => {
+    const name = freshName();
+    const lease = contender(name, 'b');
+    // as a leader does that is paused in the middle of a transaction, until the database ends it
+    await query(pool, `INSERT INTO lease VALUES ($1, 1, 'paused', clock_timestamp())`, [name]);
+    let acquiring: Promise<unknown> = Promise.resolve();
+    await inTransaction(pool, async (client) => {
+      await query(client, 'SELECT FROM lease WHERE name = $1 FOR UPDATE', [name]);
+      acquiring = lease.acquire();
+      await eventually(async () => {
+        const waiting = await query(
+          pool,
+          `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%INTO lease%'`,
+        );
+        expect(waiting.length).toBe(1);
+      });
+      await query(client, `SELECT pg_sleep(${(TTL_MS * 0.9) / 1_000})`);
+    });
+    expect(await acquiring).toEqual({ name, epoch: 2 });
+    expect(lease.isHeld()).toBe(true);
+    const [left] = await query<{ ms: number }>(
+      pool,
+      `SELECT extract(epoch FROM until - clock_timestamp())::float8 * 1000 AS ms FROM lease WHERE name = $1`,
+      [name],
+    );
+    expect(left?.ms).toBeGreaterThan(TTL_MS / 2);
+  });
   it('is refused while it is held, and has a greater epoch each time it is taken', async () => {
     const name = freshName();
     const [a, b] = [contender(name, 'a'), contender(name, 'b')];
