@@ -15,14 +15,8 @@ export type { HeaderPair } from './header-lines.ts';
 export { lastFactOf, type LastFact } from './last-fact.ts';
 export { LedgerLines } from './ledger-lines.ts';
 export type { Log } from './log.ts';
-export {
-  MessageLoop,
-  pullMessages,
-  type HandlerMode,
-  type LoopCounts,
-  type MessageLoopOptions,
-  type Rejection,
-} from './message-loop.ts';
+export { MessageLoop, pullMessages } from './message-loop.ts';
+export type { HandlerMode, LoopCounts, MessageLoopOptions, Rejection } from './message-loop-options.ts';
 export {
   keepStreams,
   migrateStreams,

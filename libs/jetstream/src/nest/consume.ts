@@ -1,7 +1,7 @@
 import { Catch, UseFilters, type RpcExceptionFilter } from '@nestjs/common';
 import { Ctx, EventPattern, Payload } from '@nestjs/microservices';
 import { throwError, type Observable } from 'rxjs';
-import type { HandlerMode } from '../message-loop.ts';
+import type { HandlerMode } from '../message-loop-options.ts';
 
 export type ConsumeOptions = HandlerMode & {
   /** Not started with the application but by `strategy.resume()`: for leaders. */

@@ -5,7 +5,8 @@ import type { Classify } from '../classify.ts';
 import type { JetStreamContext } from '../context.ts';
 import { JetStreamError } from '../errors.ts';
 import { noLog, type Log } from '../log.ts';
-import { MessageLoop, type LoopCounts } from '../message-loop.ts';
+import type { LoopCounts } from '../message-loop-options.ts';
+import { MessageLoop } from '../message-loop.ts';
 import { recreateConsumer } from '../recreate-consumer.ts';
 import { consumerPattern, type ConsumeExtras } from './consume.ts';
 
