@@ -1,10 +1,10 @@
-import { formatHex, signerFromSeed, signObjectSync } from '@logline/canon-sign';
 import type { Ack, Span } from '@logline/contracts';
 import { deriveHpkeKeyPair, openArtifact, unwrapContentKey } from '@logline/wallet';
-import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Person, type Printed } from './home.ts';
 import { LogServer } from './log-server.ts';
+import { addRunner as addRunnerTo, bearTenant, runnerHpke as hpke, writeOperatorFile } from './newborn.ts';
 
 const TENANT = 'voulezvous';
 const SUBJECT = `urn:minicontainer:${TENANT}/web`;
@@ -22,45 +22,8 @@ afterEach(async () => {
   await person.remove();
 });
 
-async function createTenant(): Promise<Printed> {
-  const operator = {
-    kid: 'operator',
-    seed: '11'.repeat(32),
-    token: 'operator_0123456789abcdef',
-    origin: 'test.local',
-    log_pub: formatHex(log.logPub),
-    services: [{ service: 'tdln-gate', kid: 'gate', pub: '22'.repeat(32) }],
-  };
-  await writeFile(person.path('operator.json'), JSON.stringify(operator), { mode: 0o600 });
-  return person.must([
-    'tenant',
-    'create',
-    TENANT,
-    '--operator-key-file',
-    'operator.json',
-    '--token-out',
-    'token',
-  ]);
-}
-
-const runnerKey = signerFromSeed('kid_runner', new Uint8Array(32).fill(3));
-const hpke = await deriveHpkeKeyPair(new Uint8Array(32).fill(4));
-async function addRunner(): Promise<void> {
-  const payload = signObjectSync(
-    'possession',
-    {
-      tenant: TENANT,
-      runner: 'local',
-      kid: 'kid_runner',
-      pub: formatHex(runnerKey.publicKey),
-      hpke_pub: hpke.publicKey,
-      providers: ['docker'],
-    },
-    runnerKey,
-  );
-  await writeFile(person.path('runner.json'), JSON.stringify(payload));
-  await person.must(['runner', 'add', 'runner.json']);
-}
+const createTenant = () => bearTenant(person, log, TENANT);
+const addRunner = () => addRunnerTo(person, TENANT);
 
 async function apply(): Promise<Printed> {
   await person.must(['minicontainer', 'init', '--name', 'web', '--image', 'my-image', '--force']);
@@ -446,15 +409,7 @@ describe('the rest', () => {
 
 describe('a clear no', () => {
   it('leaves neither token nor pin behind', async () => {
-    const operator = {
-      kid: 'operator',
-      seed: '11'.repeat(32),
-      token: 'operator_0123456789abcdef',
-      origin: 'test.local',
-      log_pub: formatHex(log.logPub),
-      services: [{ service: 'tdln-gate', kid: 'gate', pub: '22'.repeat(32) }],
-    };
-    await writeFile(person.path('operator.json'), JSON.stringify(operator), { mode: 0o600 });
+    await writeOperatorFile(person, log);
     log.judge = () => no('403_FORBIDDEN', 403);
     expect(
       (await person.run(['tenant', 'create', TENANT, '--operator-key-file', 'operator.json'])).code,

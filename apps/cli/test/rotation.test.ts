@@ -1,12 +1,12 @@
-import { formatHex, parseHex, signerFromSeed, signObjectSync, verifyObject } from '@logline/canon-sign';
+import { formatHex, parseHex, signerFromSeed, verifyObject } from '@logline/canon-sign';
 import { checkerOf, LogRotated } from '@logline/contracts';
 import { beginSuccession, followRotations, parseVkey } from '@logline/tlog';
-import { deriveHpkeKeyPair } from '@logline/wallet';
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Person, type Printed } from './home.ts';
 import { LogServer } from './log-server.ts';
+import { addRunner as addRunnerTo, bearTenant, writeOperatorFile } from './newborn.ts';
 
 const TENANT = 'voulezvous';
 const HOUR_MS = 3_600_000;
@@ -22,51 +22,15 @@ beforeEach(async () => {
   log = await new LogServer(TENANT).listen();
   Object.assign(person.env, { LOGLINE_BASE_URL: log.url, LOGLINE_TENANT: TENANT });
   await person.must(['wallet', 'init', '--key', 'kid_sign_1']);
-  await createTenant();
+  await bearTenant(person, log, TENANT);
+  token = await readFile(person.path('token'), 'utf8');
 });
 afterEach(async () => {
   await log.close();
   await person.remove();
 });
 
-async function operatorFile(): Promise<string> {
-  const operator = {
-    kid: 'operator',
-    seed: '11'.repeat(32),
-    token: 'operator_0123456789abcdef',
-    origin: 'test.local',
-    log_pub: formatHex(log.logPub),
-    services: [{ service: 'tdln-gate', kid: 'gate', pub: '22'.repeat(32) }],
-  };
-  const path = person.path('operator.json');
-  await writeFile(path, JSON.stringify(operator), { mode: 0o600 });
-  return path;
-}
-
-async function createTenant(): Promise<void> {
-  const file = await operatorFile();
-  await person.must(['tenant', 'create', TENANT, '--operator-key-file', file, '--token-out', 'token']);
-  token = await readFile(person.path('token'), 'utf8');
-}
-
-async function addRunner(): Promise<void> {
-  const key = signerFromSeed('kid_runner', new Uint8Array(32).fill(3));
-  const { publicKey } = await deriveHpkeKeyPair(new Uint8Array(32).fill(4));
-  const payload = signObjectSync(
-    'possession',
-    {
-      tenant: TENANT,
-      runner: 'local',
-      kid: 'kid_runner',
-      pub: formatHex(key.publicKey),
-      hpke_pub: publicKey,
-      providers: ['docker'],
-    },
-    key,
-  );
-  await writeFile(person.path('runner.json'), JSON.stringify(payload));
-  await person.must(['runner', 'add', 'runner.json']);
-}
+const addRunner = () => addRunnerTo(person, TENANT);
 
 async function apply(who = person): Promise<Printed> {
   await who.must(['minicontainer', 'init', '--name', 'web', '--image', 'my-image', '--force']);
@@ -361,7 +325,7 @@ describe('logline tenant rotate-log-key', () => {
   const FROM = '2099-01-01T00:00:00Z';
   let file: string;
   beforeEach(async () => {
-    file = await operatorFile();
+    file = await writeOperatorFile(person, log);
     await writeFile(person.path('log-2.json'), JSON.stringify({ kid: 'log-2', seed: formatHex(SECOND) }), {
       mode: 0o600,
     });
