@@ -1,5 +1,8 @@
 import { connect, type Socket } from 'node:net';
 
+/** Where the answer that is coming in ends. */
+type AnswerEnd = { readonly status: number; readonly headLength: number; readonly at: number };
+
 export type HttpAnswer = { readonly status: number; readonly body: Buffer };
 
 /**
@@ -8,7 +11,10 @@ export type HttpAnswer = { readonly status: number; readonly body: Buffer };
  */
 export class HttpConnection {
   readonly #socket: Socket;
-  #received: Buffer = Buffer.alloc(0);
+  #chunks: Buffer[] = [];
+  /** Bytes in `#chunks`. */
+  #received = 0;
+  #end: AnswerEnd | undefined;
   #settle:
     | { readonly resolve: (answer: HttpAnswer) => void; readonly reject: (error: Error) => void }
     | undefined;
@@ -41,19 +47,33 @@ export class HttpConnection {
   }
 
   #take(chunk: Buffer): void {
-    this.#received = this.#received.length === 0 ? chunk : Buffer.concat([this.#received, chunk]);
-    const headEnd = this.#received.indexOf('\r\n\r\n');
-    if (headEnd === -1) return;
-    const head = this.#received.toString('latin1', 0, headEnd);
-    const length = /\r\ncontent-length: (\d+)/i.exec(head)?.[1];
-    if (length === undefined) return this.#fail(new Error(`an answer without its length: ${head}`));
-    const end = headEnd + 4 + Number(length);
-    if (this.#received.length < end) return;
-    const body = this.#received.subarray(headEnd + 4, end);
-    this.#received = this.#received.subarray(end);
+    this.#chunks.push(chunk);
+    this.#received += chunk.length;
+    this.#end ??= this.#readHead();
+    if (this.#end === undefined || this.#received < this.#end.at) return;
+    const { status, headLength, at } = this.#end;
+    const all = Buffer.concat(this.#chunks);
+    this.#chunks = all.length > at ? [all.subarray(at)] : [];
+    this.#received = all.length - at;
+    this.#end = undefined;
     const settle = this.#settle;
     this.#settle = undefined;
-    settle?.resolve({ status: Number(head.slice(9, 12)), body });
+    settle?.resolve({ status, body: all.subarray(headLength, at) });
+  }
+
+  /** Undefined while the head is not there as a whole. */
+  #readHead(): AnswerEnd | undefined {
+    const start = this.#chunks.length === 1 ? this.#chunks[0] : Buffer.concat(this.#chunks);
+    const headEnd = start?.indexOf('\r\n\r\n') ?? -1;
+    if (start === undefined || headEnd === -1) return undefined;
+    const head = start.toString('latin1', 0, headEnd);
+    const length = /\r\ncontent-length: (\d+)/i.exec(head)?.[1];
+    if (length === undefined) {
+      this.#fail(new Error(`an answer without its length: ${head}`));
+      return undefined;
+    }
+    const headLength = headEnd + 4;
+    return { status: Number(head.slice(9, 12)), headLength, at: headLength + Number(length) };
   }
 
   #fail(error: Error): void {

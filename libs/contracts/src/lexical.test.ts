@@ -35,6 +35,20 @@ describe('instants', () => {
   ])('%j is none', (text) => {
     expect(parseInstant(text)).toBeNull();
   });
+  it('are what Date makes of them, on every day that there is', () => {
+    const pad = (value: number, digits: number): string => String(value).padStart(digits, '0');
+    for (const year of [0, 4, 99, 100, 400, 1900, 1970, 2000, 2024, 2026, 2100, 9999]) {
+      for (let month = 1; month <= 12; month += 1) {
+        for (let day = 1; day <= 31; day += 1) {
+          const date = `${pad(year, 4)}-${pad(month, 2)}-${pad(day, 2)}`;
+          const text = `${date}T23:59:58.${pad((day * 37) % 1000, 3)}Z`;
+          const ms = Date.parse(text);
+          const isReal = new Date(ms).toISOString().startsWith(date);
+          expect([text, parseInstant(text)]).toEqual([text, isReal ? ms : null]);
+        }
+      }
+    }
+  });
 });
 
 describe('scopes', () => {

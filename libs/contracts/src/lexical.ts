@@ -83,15 +83,31 @@ export function parseDuration(text: string): number | null {
   );
 }
 
-/** Milliseconds UTC of an `Instant`; null when the text is not one, or names no real day. */
+/** Milliseconds UTC of an `Instant`; null when the text is not one, or names no real day. By hand: `Date.parse` takes 200 ns, and rolls 30 February over to March. */
 export function parseInstant(text: string): number | null {
   if (!INSTANT.test(text)) return null;
-  const ms = Date.parse(text);
-  if (Number.isNaN(ms)) return null;
-  // Date.parse rolls 30 February over to March; a day that not every month has must survive the round trip
-  const isInEveryMonth = text.slice(8, 10) <= '28';
-  return isInEveryMonth || new Date(ms).toISOString().slice(0, 10) === text.slice(0, 10) ? ms : null;
+  const number = (from: number, to: number): number => {
+    let value = 0;
+    for (let at = from; at < to; at += 1) value = value * 10 + text.charCodeAt(at) - DIGIT_ZERO;
+    return value;
+  };
+  const year = number(0, 4);
+  const month = number(5, 7);
+  const day = number(8, 10);
+  if (day > daysIn(year, month)) return null;
+  const millis = text.length === WITH_MILLIS ? number(20, 23) : 0;
+  const clock = [number(11, 13), number(14, 16), number(17, 19), millis] as const;
+  // the years before 100 are taken for those of the last century there
+  return year < 100 ? Date.parse(text) : Date.UTC(year, month - 1, day, ...clock);
 }
+const DIGIT_ZERO = 0x30;
+const WITH_MILLIS = '0000-00-00T00:00:00.000Z'.length;
+
+function daysIn(year: number, month: number): number {
+  if (month !== 2) return month === 4 || month === 6 || month === 9 || month === 11 ? 30 : 31;
+  return year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0) ? 29 : 28;
+}
+
 const INSTANT = new RegExp(INSTANT_PATTERN);
 
 /** `YYYY-MM-DDTHH:MM:SS.sssZ`. */

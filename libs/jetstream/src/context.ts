@@ -2,7 +2,7 @@ import { utf8 } from '@logline/canon-sign';
 import { FACT_HEADERS, parseFactHeaders, type FactPlace } from '@logline/contracts';
 import type { Msg } from '@nats-io/nats-core';
 import { JetStreamError } from './errors.ts';
-import { readHeaders } from './header-lines.ts';
+import { ReceivedHeaders, type HeaderPair } from './header-lines.ts';
 
 /**
  * A stored message in the hands of a handler: the bytes, and where they stand in their stream. Settling it (ack, nak, term) is the loop's;
@@ -26,7 +26,7 @@ export class JetStreamContext {
   /** How many more the consumer has after this one. */
   readonly pending: number;
   readonly #message: Msg;
-  #headers: ReadonlyMap<string, string> | undefined;
+  #headers: ReceivedHeaders | undefined;
 
   /** @throws JetStreamError `BAD_ANSWER` when it is no message of a stream */
   constructor(message: Msg) {
@@ -54,14 +54,14 @@ export class JetStreamContext {
   }
 
   header(name: string): string | undefined {
-    this.#headers ??= readHeaders(this.#message);
+    this.#headers ??= new ReceivedHeaders(this.#message);
     const value = this.#headers.get(name);
     return value === undefined || value === '' ? undefined : value;
   }
 
-  get headerPairs(): readonly (readonly [string, string])[] {
-    this.#headers ??= readHeaders(this.#message);
-    return [...this.#headers];
+  get headerPairs(): readonly HeaderPair[] {
+    this.#headers ??= new ReceivedHeaders(this.#message);
+    return this.#headers.pairs();
   }
 
   /** Trace id of `traceparent`; undefined when the message has none. */

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { headers as clientHeaders, MsgHdrsImpl, type Msg, type MsgHdrs } from '@nats-io/nats-core';
 import { MsgImpl } from '@nats-io/nats-core/internal';
 import fc from 'fast-check';
-import { readHeaders, toHeaders } from './header-lines.ts';
+import { ReceivedHeaders, toHeaders } from './header-lines.ts';
 
 const pairs = fc.uniqueArray(
   fc.tuple(
@@ -42,9 +42,14 @@ describe('header lines', () => {
     fc.assert(
       fc.property(pairs, (given) => {
         const message = messageOf(encode(toHeaders(given)));
-        expect([...readHeaders(message)]).toEqual(given);
+        const received = new ReceivedHeaders(message);
+        expect(received.pairs()).toEqual(given);
         const { headers } = message;
-        for (const [name, value] of given) expect(headers?.get(name)).toBe(value);
+        for (const [name, value] of given) {
+          expect(received.get(name)).toBe(value);
+          expect(headers?.get(name)).toBe(value);
+        }
+        expect(received.get('Nobody-Has-It')).toBeUndefined();
       }),
     );
   });
@@ -53,23 +58,58 @@ describe('header lines', () => {
     const block = Buffer.from(
       'NATS/1.0 503 No Responders\r\nA: 1\r\nA: 2\r\nnothing\r\n: x\r\nB:  y  \r\n\r\n',
     );
-    expect([...readHeaders(messageOf(block))]).toEqual([
+    const received = new ReceivedHeaders(messageOf(block));
+    expect(received.pairs()).toEqual([
       ['A', '1'],
       ['B', 'y'],
     ]);
+    expect(['A', 'B', 'NATS/1.0 503 No Responders', 'nothing'].map((name) => received.get(name))).toEqual([
+      '1',
+      'y',
+      undefined,
+      undefined,
+    ]);
+  });
+
+  it.each(['NATS/1.0\r\nA: 1\r\n\r\nB: 2\r\n\r\n', 'NATS/1.0\r\nA: 1\r\n\r\n\r\nB: 2'])(
+    'end with the first empty line: %j',
+    (text) => {
+      const received = new ReceivedHeaders(messageOf(Buffer.from(text)));
+      expect(received.pairs()).toEqual([['A', '1']]);
+      expect(received.get('B')).toBeUndefined();
+    },
+  );
+
+  it('are one way to read the same block, asked for one by one or all at once', () => {
+    const line = fc.string({
+      unit: fc.constantFrom('A', 'B', ':', ' ', '\r', '\n', '\r\n', 'é'),
+      maxLength: 12,
+    });
+    fc.assert(
+      fc.property(fc.array(line, { maxLength: 8 }), (lines) => {
+        const received = new ReceivedHeaders(messageOf(Buffer.from(`NATS/1.0\r\n${lines.join('\r\n')}`)));
+        const pairs = new Map(received.pairs());
+        for (const name of ['A', 'B', 'AB', 'BA', 'é', ...pairs.keys()])
+          if (!name.includes('\n')) expect(received.get(name)).toBe(pairs.get(name));
+      }),
+    );
   });
 
   it('are none where there are none', () => {
-    expect(readHeaders(messageOf(undefined)).size).toBe(0);
-    expect(readHeaders(messageOf(Buffer.from('NATS/1.0\r\n\r\n'))).size).toBe(0);
-    expect(readHeaders(messageOf(Buffer.from('garbage'))).size).toBe(0);
+    for (const block of [undefined, 'NATS/1.0\r\n\r\n', 'garbage', 'A: 1']) {
+      const received = new ReceivedHeaders(messageOf(block === undefined ? block : Buffer.from(block)));
+      expect(received.pairs()).toEqual([]);
+      expect(received.get('A')).toBeUndefined();
+    }
   });
 
   it('come from the client itself where it keeps no block', () => {
     const headers = clientHeaders();
     headers.set('A', '1');
-    expect([...readHeaders({ headers } as Msg)]).toEqual([['A', '1']]);
-    expect(readHeaders({} as Msg).size).toBe(0);
+    const received = new ReceivedHeaders({ headers } as Msg);
+    expect(received.pairs()).toEqual([['A', '1']]);
+    expect([received.get('A'), received.get('B')]).toEqual(['1', undefined]);
+    expect(new ReceivedHeaders({} as Msg).pairs()).toEqual([]);
   });
 
   it('are read from the block, not from the client, in the version we have', () => {
@@ -79,7 +119,7 @@ describe('header lines', () => {
         throw new Error('the slow way was taken');
       },
     });
-    expect(readHeaders(message).get('A')).toBe('1');
+    expect(new ReceivedHeaders(message).get('A')).toBe('1');
   });
 
   it.each([

@@ -18,7 +18,8 @@ class HeaderLines extends MsgHdrsImpl {
     super();
     let text = 'NATS/1.0\r\n';
     for (const [name, value] of pairs) {
-      if (LINE_BREAK.test(value) || !NAME.test(name)) throw new RangeError(`no header: ${name}`);
+      if (value.includes('\n') || value.includes('\r') || !isName(name))
+        throw new RangeError(`no header: ${name}`);
       text += `${name}: ${value}\r\n`;
     }
     this.#text = `${text}\r\n`;
@@ -28,15 +29,51 @@ class HeaderLines extends MsgHdrsImpl {
     return Buffer.from(this.#text);
   }
 }
-const LINE_BREAK = /[\r\n]/;
-const NAME = /^[^\r\n:]+$/;
 
-/** The headers a message came with, by name as it was written; of several of one name the first. */
-export function readHeaders(message: Msg): ReadonlyMap<string, string> {
-  const block = blockOf(message);
-  return block === undefined ? fromClient(message) : parseBlock(block);
+/** The same few names all the time. */
+function isName(name: string): boolean {
+  if (names.has(name)) return true;
+  if (!/^[^\r\n:]+$/.test(name)) return false;
+  if (names.size < MOST_NAMES) names.add(name);
+  return true;
 }
+const names = new Set<string>();
+const MOST_NAMES = 64;
 
+/** The headers a message came with, each looked for when it is asked for: of the sixteen of a fact a reader asks for some. */
+export class ReceivedHeaders {
+  readonly #text: string | undefined;
+  readonly #client: MsgHdrs | undefined;
+
+  constructor(message: Msg) {
+    const block = blockOf(message);
+    this.#text = block === undefined ? undefined : textOf(block);
+    this.#client = block === undefined ? message.headers : undefined;
+  }
+
+  /** By name as it was written; of several of one name the first. Undefined where there is none. */
+  get(name: string): string | undefined {
+    if (this.#text === undefined)
+      return this.#client?.has(name) === true ? this.#client.get(name) : undefined;
+    const needle = needleOf(name);
+    const at = this.#text.indexOf(needle);
+    return at === -1 ? undefined : valueAt(this.#text, at + needle.length);
+  }
+
+  /** All of them, in the order they came in. */
+  pairs(): readonly HeaderPair[] {
+    const text = this.#text;
+    const client = this.#client;
+    if (text === undefined) return client?.keys().map((name) => [name, client.get(name)]) ?? [];
+    const pairs = new Map<string, string>();
+    for (const line of text.split('\r\n').slice(1)) {
+      const colon = line.indexOf(':');
+      const name = line.slice(0, colon);
+      if (colon > 0 && !pairs.has(name)) pairs.set(name, line.slice(colon + 1).trim());
+    }
+    return [...pairs];
+  }
+}
 /** The client keeps the block as it came, and parses it when its own headers are asked for. Undefined where a version of it does otherwise. */
 function blockOf(message: Msg): Uint8Array | undefined {
   const { _msg: head, _rdata: data } = message as unknown as MessageInside;
@@ -47,25 +84,25 @@ function blockOf(message: Msg): Uint8Array | undefined {
 /** Fields of the client's `MsgImpl`; a test tells when they are gone. */
 type MessageInside = { readonly _msg?: { readonly hdr?: unknown }; readonly _rdata?: unknown };
 
-function fromClient({ headers }: Msg): ReadonlyMap<string, string> {
-  return new Map(headers?.keys().map((name) => [name, headers.get(name)]));
+/** As far as the first empty line. The first line is the protocol's version and, of an answer of the server's own, a status. */
+function textOf(block: Uint8Array): string {
+  const text = Buffer.from(block.buffer, block.byteOffset, block.length).toString('utf8');
+  const end = text.indexOf('\r\n\r\n');
+  return end === -1 || end === text.length - 4 ? text : text.slice(0, end + 2);
 }
 
-/** The first line is the protocol's version and, of an answer of the server's own, a status. */
-function parseBlock(block: Uint8Array): ReadonlyMap<string, string> {
-  const text = Buffer.from(block.buffer, block.byteOffset, block.length).toString('utf8');
-  const headers = new Map<string, string>();
-  for (
-    let at = text.indexOf('\r\n') + 2, end = text.indexOf('\r\n', at);
-    end > at;
-    end = text.indexOf('\r\n', at)
-  ) {
-    const colon = text.indexOf(':', at);
-    if (colon > at && colon < end) {
-      const name = text.slice(at, colon);
-      if (!headers.has(name)) headers.set(name, text.slice(colon + 1, end).trim());
-    }
-    at = end + 2;
+/** What begins the header's line. */
+function needleOf(name: string): string {
+  let needle = needles.get(name);
+  if (needle === undefined) {
+    needle = `\r\n${name}:`;
+    if (needles.size < MOST_NAMES) needles.set(name, needle);
   }
-  return headers;
+  return needle;
+}
+const needles = new Map<string, string>();
+
+function valueAt(text: string, from: number): string {
+  const end = text.indexOf('\r\n', from);
+  return text.slice(from, end === -1 ? text.length : end).trim();
 }

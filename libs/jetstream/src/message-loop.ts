@@ -2,12 +2,14 @@ import { STREAMS } from '@logline/contracts';
 import { classifyBy, type Classify } from './classify.ts';
 import { JetStreamContext } from './context.ts';
 import { JetStreamError } from './errors.ts';
+import { HeldMessages } from './held-messages.ts';
 import { noLog, type Log } from './log.ts';
 import type { HandlerMode, LoopCounts, MessageLoopOptions, Rejection } from './message-loop-options.ts';
 import { Pace } from './pace.ts';
 import { park } from './park.ts';
 import { Publisher } from './publisher.ts';
 import { Puller } from './puller.ts';
+import { RememberedIds } from './remembered-ids.ts';
 import { acksAll } from './stream-settings.ts';
 
 /** Messages fetched ahead in the modes that handle one thing at a time; of a batch, as many as another one. */
@@ -20,7 +22,7 @@ const HEARTBEAT_MS = 1_000;
  * Settled messages remembered, against a first ack that was lost; beyond, a message is handled again. Not a high-water mark: what
  * another process had in its hands comes late and must not be skipped.
  */
-const MOST_REMEMBERED = 4_096;
+const LEAST_REMEMBERED = 4_096;
 
 /** Pulls from one durable consumer, hands messages to a handler, and settles them by how it ended. */
 export class MessageLoop {
@@ -37,12 +39,11 @@ export class MessageLoop {
   readonly #acksAll: boolean;
   #puller: Puller | undefined;
   #heartbeat: NodeJS.Timeout | undefined;
-  /** Everything delivered and not settled: waiting or being handled. */
-  #held = new Map<string, JetStreamContext>();
+  readonly #held = new HeldMessages();
   #queue: JetStreamContext[] = [];
   #running = new Set<Promise<void>>();
   #isHandling = false;
-  #handled = new Set<string>();
+  readonly #handled = new RememberedIds(LEAST_REMEMBERED);
   /** Delivery sequence of the last message taken; the next one's is one more, or something was lost. */
   #delivered = 0;
   #restoring: Promise<void> | undefined;
@@ -79,7 +80,7 @@ export class MessageLoop {
     this.#state = 'running';
     this.#handled.clear();
     this.#heartbeat = setInterval(() => {
-      for (const message of this.#held.values()) message.working();
+      this.#held.keepAll();
     }, HEARTBEAT_MS);
     this.#pullFromStart();
   }
@@ -151,7 +152,7 @@ export class MessageLoop {
       message.ack(); // the first ack was lost
       return;
     }
-    this.#held.set(message.id, message);
+    this.#held.add(message);
     if (how.mode === 'concurrent') return this.#track(this.#runConcurrent(message));
     this.#queue.push(message);
     if (!this.#isHandling) this.#track(this.#drainQueue());
@@ -364,8 +365,6 @@ export class MessageLoop {
     this.#held.delete(id);
     if (this.#options.how.mode === 'concurrent') return;
     this.#handled.add(id);
-    const [oldest] = this.#handled;
-    if (this.#handled.size > MOST_REMEMBERED && oldest !== undefined) this.#handled.delete(oldest);
   }
 
   #giveBack(messages: readonly JetStreamContext[]): void {
