@@ -1,10 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
-  formatAckReply,
   formatEnvelope,
   parseAcceptEnvelope,
-  parseAckReply,
   parseSubmitEnvelope,
   type AcceptEnvelope,
   type SubmitEnvelope,
@@ -83,38 +81,4 @@ describe('an accept envelope', () => {
     expect(parsed.bodies).toEqual([span, verdict, plain]);
     expect(parsed.header).toEqual(header);
   });
-});
-
-it('an ack reply comes back, and garbage does not', () => {
-  const reply = {
-    v: 1,
-    trace: 'x',
-    acks: [
-      {
-        position: 0,
-        ack: {
-          status: 'invalid',
-          trace_id: 'x',
-          code: '403_FORBIDDEN',
-          http_status: 403,
-          details: [],
-          errors: ['no'],
-          suggested_reply: 'ask',
-        },
-      },
-    ],
-  } as const;
-  const { acks } = reply;
-  expect(
-    parseAckReply(
-      formatAckReply({
-        v: 1,
-        trace: 'x',
-        acks: [{ position: 0, ack: { ...acks[0].ack, details: [], errors: ['no'] } }],
-      }),
-    ),
-  ).toEqual(reply);
-  expect(() => parseAckReply(new TextEncoder().encode('{"v":2}'))).toThrowError(
-    expect.objectContaining({ code: 'BAD_ENVELOPE' }),
-  );
 });

@@ -1,8 +1,7 @@
-import { utf8 } from '@logline/canon-sign';
 import Type from 'typebox';
 import { Ack } from './ack.ts';
 import { checkerOf } from './checker.ts';
-import { ContractError } from './errors.ts';
+import { badEnvelope, joinHeadAndBodies, splitBodies, splitHead } from './envelope-bytes.ts';
 import { Count, Hash, Id, Name } from './lexical.ts';
 
 /**
@@ -114,26 +113,15 @@ export const AcceptEnvelope = Type.Object(
   },
   closed,
 );
-/** On the reply inbox (core NATS). Acks come in any grouping; positions say which span each is for. */
-export const AckReply = Type.Object(
-  {
-    v: Type.Literal(1),
-    trace: Type.String(),
-    acks: Type.Array(Type.Object({ position: Count, ack: Ack }, closed), { minItems: 1 }),
-  },
-  closed,
-);
 
 export type Caller = Type.Static<typeof Caller>;
 export type SubmitEnvelope = Type.Static<typeof SubmitEnvelope>;
 export type SubmitRequest = SubmitEnvelope['requests'][number];
 export type AcceptEnvelope = Type.Static<typeof AcceptEnvelope>;
 export type AcceptRequest = AcceptEnvelope['requests'][number];
-export type AckReply = Type.Static<typeof AckReply>;
 
 const submitChecker = checkerOf(SubmitEnvelope);
 const acceptChecker = checkerOf(AcceptEnvelope);
-const ackReplyChecker = checkerOf(AckReply);
 
 /** Header and bodies as one message. Bodies are in the header's order: each span, then its verdict span if it has one. */
 export function formatEnvelope(
@@ -149,25 +137,17 @@ export function joinEnvelope(requests: readonly string[], bodies: readonly Uint8
 }
 
 function withHead(text: string, bodies: readonly Uint8Array[]): Uint8Array {
-  const head = utf8(text);
-  let size = 4 + head.length;
-  for (const body of bodies) size += body.length;
-  const bytes = new Uint8Array(size);
-  new DataView(bytes.buffer).setUint32(0, head.length);
-  bytes.set(head, 4);
-  let offset = 4 + head.length;
-  for (const body of bodies) {
-    bytes.set(body, offset);
-    offset += body.length;
-  }
-  return bytes;
+  return joinHeadAndBodies(
+    text,
+    bodies.map((body) => ({ length: body.length, write: (to) => to.set(body) })),
+  );
 }
 
 export type Envelope<Header> = { readonly header: Header; readonly bodies: readonly Uint8Array[] };
 
 /** @throws ContractError `BAD_ENVELOPE` */
 export function parseSubmitEnvelope(bytes: Uint8Array): Envelope<SubmitEnvelope> {
-  const { header, rest } = splitHeader(bytes);
+  const { head: header, rest } = splitHead(bytes);
   if (!submitChecker.check(header)) throw badEnvelope('its header is no SubmitEnvelope');
   const lengths = header.requests.flatMap((request) => request.spans.map((span) => span.length));
   return { header, bodies: splitBodies(rest, lengths) };
@@ -175,7 +155,7 @@ export function parseSubmitEnvelope(bytes: Uint8Array): Envelope<SubmitEnvelope>
 
 /** Bodies: each span, then its verdict span where `verdict_length > 0`. @throws ContractError `BAD_ENVELOPE` */
 export function parseAcceptEnvelope(bytes: Uint8Array): Envelope<AcceptEnvelope> {
-  const { header, rest } = splitHeader(bytes);
+  const { head: header, rest } = splitHead(bytes);
   if (!acceptChecker.check(header)) throw badEnvelope('its header is no AcceptEnvelope');
   const lengths = header.requests.flatMap((request) =>
     request.spans.flatMap((span) =>
@@ -183,49 +163,4 @@ export function parseAcceptEnvelope(bytes: Uint8Array): Envelope<AcceptEnvelope>
     ),
   );
   return { header, bodies: splitBodies(rest, lengths) };
-}
-
-/** @throws ContractError `BAD_ENVELOPE` */
-export function parseAckReply(bytes: Uint8Array): AckReply {
-  const reply = parseJson(bytes);
-  if (!ackReplyChecker.check(reply)) throw badEnvelope('it is no AckReply');
-  return reply;
-}
-
-export function formatAckReply({ trace, acks }: AckReply): Uint8Array {
-  return joinAckReply(
-    trace,
-    acks.map((ack) => JSON.stringify(ack)),
-  );
-}
-
-/** The same of acks with their positions that are JSON already, by whoever had to know how long they are. */
-export function joinAckReply(trace: string, acks: readonly string[]): Uint8Array {
-  return utf8(`{"v":1,"trace":${JSON.stringify(trace)},"acks":[${acks.join(',')}]}`);
-}
-
-function splitHeader(bytes: Uint8Array): { header: unknown; rest: Uint8Array } {
-  if (bytes.length < 4) throw badEnvelope('it is shorter than its length field');
-  const headLength = new DataView(bytes.buffer, bytes.byteOffset, 4).getUint32(0);
-  if (headLength > bytes.length - 4) throw badEnvelope('its header runs past its end');
-  return { header: parseJson(bytes.subarray(4, 4 + headLength)), rest: bytes.subarray(4 + headLength) };
-}
-
-function splitBodies(rest: Uint8Array, lengths: readonly number[]): Uint8Array[] {
-  let offset = 0;
-  const bodies = lengths.map((length) => rest.subarray(offset, (offset += length)));
-  if (offset !== rest.length) throw badEnvelope('its bodies do not add up to its length');
-  return bodies;
-}
-
-function parseJson(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
-  } catch (cause) {
-    throw new ContractError('BAD_ENVELOPE', 'not an envelope: its header is not JSON', { cause });
-  }
-}
-
-function badEnvelope(why: string): ContractError {
-  return new ContractError('BAD_ENVELOPE', `not an envelope: ${why}`);
 }

@@ -1,18 +1,27 @@
+export {
+  formatAckReply,
+  joinAckReply,
+  parseAck,
+  parseAckReply,
+  splitAckReply,
+  toAckBytes,
+  writeAck,
+  type AckBytes,
+  type AckReply,
+  type PositionedAckBytes,
+  type WrittenAck,
+} from './ack-reply.ts';
 export { Ack, AckInvalid, AckNeedMore, AckOk, Detail, Problem, type Language } from './ack.ts';
 export { checkerOf, escapePointer, type Checker, type SchemaFault } from './checker.ts';
 export { CANONICAL_CODES, isCanonicalCode, type CanonicalCode } from './codes.ts';
 export {
   AcceptEnvelope,
-  AckReply,
-  formatAckReply,
-  joinAckReply,
   formatEnvelope,
   joinEnvelope,
   JudgedSpan,
   MAX_ENVELOPE_BYTES,
   MAX_ENVELOPE_SPANS,
   parseAcceptEnvelope,
-  parseAckReply,
   parseSubmitEnvelope,
   SubmitEnvelope,
   type AcceptRequest,

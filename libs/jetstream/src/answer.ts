@@ -1,4 +1,10 @@
-import { joinAckReply, MAX_ENVELOPE_BYTES, type AckReply } from '@logline/contracts';
+import {
+  joinAckReply,
+  MAX_ENVELOPE_BYTES,
+  writeAck,
+  type AckReply,
+  type WrittenAck,
+} from '@logline/contracts';
 import type { NatsConnection } from '@nats-io/nats-core';
 
 export type PositionedAck = AckReply['acks'][number];
@@ -10,22 +16,21 @@ export function answer(
   trace: string,
   acks: readonly PositionedAck[],
 ): void {
-  const texts = acks.map((ack) => JSON.stringify(ack));
-  for (const group of groupBySize(texts)) nc.publish(reply, joinAckReply(trace, group));
+  const written = acks.map(({ position, ack }) => writeAck(position, ack));
+  for (const group of groupBySize(written)) nc.publish(reply, joinAckReply(trace, group));
 }
 
-function groupBySize(acks: readonly string[]): readonly (readonly string[])[] {
-  const groups: string[][] = [];
+function groupBySize(acks: readonly WrittenAck[]): readonly (readonly WrittenAck[])[] {
+  const groups: WrittenAck[][] = [];
   let bytes = 0;
   for (const ack of acks) {
-    const size = Buffer.byteLength(ack) + 1;
     const current = groups.at(-1);
-    if (current === undefined || bytes + size > MAX_ENVELOPE_BYTES) {
+    if (current === undefined || bytes + ack.length > MAX_ENVELOPE_BYTES) {
       groups.push([ack]);
-      bytes = size;
+      bytes = ack.length;
     } else {
       current.push(ack);
-      bytes += size;
+      bytes += ack.length;
     }
   }
   return groups;

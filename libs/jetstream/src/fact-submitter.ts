@@ -1,4 +1,4 @@
-import { formatEnvelope, type Ack } from '@logline/contracts';
+import { ContractError, formatEnvelope, parseAck, type Ack } from '@logline/contracts';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { JetStreamError } from './errors.ts';
 import { Publisher } from './publisher.ts';
@@ -87,10 +87,12 @@ export class FactSubmitter {
       await this.#publisher.publish(subject, formatEnvelope({ v: 1, requests: [request] }, bodies), {
         attempts: 1,
       });
-      const acks = (await expected.until(Date.now() + waitMs)).filter((ack) => ack !== undefined);
+      const received = await expected.until(Date.now() + waitMs);
+      const acks = received.flatMap((ack) => (ack === undefined ? [] : [parseAck(ack)]));
       return acks.length < bodies.length || acks.some(isWorthAskingAgain) ? undefined : acks;
     } catch (error) {
       if (error instanceof JetStreamError && RETRYABLE.has(error.code)) return undefined;
+      if (error instanceof ContractError) return undefined; // what came is no ack
       throw error;
     } finally {
       signal?.removeEventListener('abort', onAbort);

@@ -1,4 +1,4 @@
-import { inboxPrefix, parseAckReply, type Ack } from '@logline/contracts';
+import { inboxPrefix, splitAckReply, type AckBytes } from '@logline/contracts';
 import { nuid, type NatsConnection, type Subscription } from '@nats-io/nats-core';
 import { JetStreamError } from './errors.ts';
 import { noLog, type Log } from './log.ts';
@@ -25,7 +25,7 @@ export class ReplyInbox {
         const expected = this.#expected.get(message.subject);
         if (expected === undefined) return; // too late: nobody waits any more
         try {
-          for (const { position, ack } of parseAckReply(message.data).acks) expected.take(position, ack);
+          for (const ack of splitAckReply(message.data).acks) expected.take(ack.position, ack);
         } catch (reason) {
           log.error({ err: reason }, 'a reply that is no AckReply was dropped');
         }
@@ -57,13 +57,13 @@ export class ReplyInbox {
   }
 }
 
-/** The acks of one request, as they come in. The first one for a position counts. */
+/** The acks of one request, as they come in and unread (`parseAck`). The first one for a position counts. */
 export class ExpectedAcks {
   /** The `reply` of the request's envelope. */
   readonly reply: string;
   /** Undefined where none has come yet. */
-  readonly acks: readonly (Ack | undefined)[];
-  readonly #acks: (Ack | undefined)[];
+  readonly acks: readonly (AckBytes | undefined)[];
+  readonly #acks: (AckBytes | undefined)[];
   readonly #onClose: () => void;
   #waiters: { readonly isDone: () => boolean; readonly wake: () => void }[] = [];
   #isClosed = false;
@@ -75,7 +75,7 @@ export class ExpectedAcks {
     this.#onClose = onClose;
   }
 
-  take(position: number, ack: Ack): void {
+  take(position: number, ack: AckBytes): void {
     if (position >= this.#acks.length || this.#acks[position] !== undefined) return;
     this.#acks[position] = ack;
     for (const { isDone, wake } of this.#waiters) if (isDone()) wake();
@@ -87,7 +87,10 @@ export class ExpectedAcks {
   }
 
   /** The acks, once the first `upTo` positions have theirs, or as they are at the deadline (epoch milliseconds) or on close. */
-  async until(deadlineMs: number, upTo: number = this.#acks.length): Promise<readonly (Ack | undefined)[]> {
+  async until(
+    deadlineMs: number,
+    upTo: number = this.#acks.length,
+  ): Promise<readonly (AckBytes | undefined)[]> {
     if (this.#isClosed || this.isComplete(upTo)) return this.#acks;
     await new Promise<void>((resolve) => {
       const waiter = {

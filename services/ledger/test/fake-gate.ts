@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import {
+  parseAck,
   type AcceptEnvelope,
   type AcceptRequest,
   acceptPartition,
@@ -66,7 +67,8 @@ export class FakeGate {
         ),
         requests[0]?.partition,
       );
-      return await Promise.all(expected.map((one) => one.until(Date.now() + waitMs)));
+      const received = await Promise.all(expected.map((one) => one.until(Date.now() + waitMs)));
+      return received.map((acks) => acks.map((ack) => ack && parseAck(ack)));
     } finally {
       for (const one of expected) one.close();
     }

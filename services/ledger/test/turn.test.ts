@@ -223,7 +223,7 @@ describe('the append loop', () => {
     const { connection, memory, ...parts } = context({}, proxy.url);
     const published: string[] = [];
     const failures: unknown[] = [];
-    const acks: AckReply['acks'] = [];
+    const acks: AckReply['acks'][number][] = [];
     const lane = new FactsLane({
       publish: async (messages) => void published.push(...messages.map(({ msgId }) => msgId)),
       lastPublished: async (of) =>

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import {
+  parseAck,
   formatEnvelope,
   inboxPrefix,
   SUBMIT_CLIENT,
@@ -44,7 +45,8 @@ export class Sender {
     const expected = this.#inbox.expect(bodies.length);
     try {
       await this.send(bodies, { reply: expected.reply, ...wishes });
-      return await expected.until(Date.now() + (wishes.waitMs ?? 10_000));
+      const acks = await expected.until(Date.now() + (wishes.waitMs ?? 10_000));
+      return acks.map((ack) => ack && parseAck(ack));
     } finally {
       expected.close();
     }

@@ -1,4 +1,5 @@
 import {
+  parseAck,
   CONSUMERS,
   FIRST_PARTITION,
   formatEnvelope,
@@ -135,7 +136,7 @@ async function prove(tenant: string, index = 2): Promise<unknown> {
     verifyPartition(FIRST_PARTITION),
     formatEnvelope({ v: 1, requests: [request] }, [span.bytes]),
   );
-  const answered = expected.until(Date.now() + 15_000).then(([ack]) => ack);
+  const answered = expected.until(Date.now() + 15_000).then(([ack]) => ack && parseAck(ack));
   const passed = eventually(() => decided.get(trace) ?? Promise.reject(new Error('nothing yet')), {
     withinMs: 15_000,
   });

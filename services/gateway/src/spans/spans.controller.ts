@@ -1,7 +1,7 @@
 import { Controller, Inject, Post, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { blake3Hash, MAX_SPAN_BYTES } from '@logline/canon-sign';
-import { PATHS, type Ack } from '@logline/contracts';
+import { parseAck, PATHS, type Ack, type AckBytes } from '@logline/contracts';
 import { AuthService, type Caller } from '../auth/auth.service.ts';
 import { bodyOf } from '../auth/http-request.ts';
 import { GatewayConfig } from '../config.ts';
@@ -11,6 +11,7 @@ import { splitBody } from '../domain/split-body.ts';
 import { GatewayError } from '../errors.ts';
 import { decodeBody, formOf } from './decode-body.ts';
 import { SubmitService, type Submission } from './submit.service.ts';
+import { toJsonArray } from './json-array.ts';
 import { tooLargeAck, unknownAck } from './unanswered.ts';
 
 /** `POST /v1/spans`: the one door for writing (protocol §7, §8). */
@@ -53,7 +54,7 @@ export class SpansController {
   private async acksOf(
     bodies: readonly Uint8Array[],
     submission: Omit<Submission, 'bodies'>,
-  ): Promise<readonly (Ack | undefined)[]> {
+  ): Promise<readonly (AckBytes | undefined)[]> {
     const fits = bodies.map(({ length }) => length <= MAX_SPAN_BYTES);
     const sent = bodies.filter((_, i) => fits[i]);
     const answers = sent.length === 0 ? [] : await this.submit.submit({ ...submission, bodies: sent });
@@ -93,20 +94,21 @@ function toEnvelopeCaller(
   };
 }
 
-async function answer(reply: FastifyReply, acks: readonly Ack[]): Promise<void> {
-  const statuses = acks.map((ack) => (ack.status === 'ok' ? 200 : ack.http_status));
+async function answer(reply: FastifyReply, acks: readonly AckBytes[]): Promise<void> {
+  const [first] = acks;
+  const statuses = acks.map(({ httpStatus }) => httpStatus);
   const status = acks.length === 1 ? (statuses[0] ?? 500) : statuses.every((one) => one === 200) ? 200 : 207;
-  if (acks.every((ack) => ack.status === 'ok' && ack.replayed === true))
-    void reply.header('Idempotency-Replayed', 'true');
+  if (acks.every(({ isReplay }) => isReplay)) void reply.header('Idempotency-Replayed', 'true');
   if (statuses.some((one) => one === 503 || one === 429)) void reply.header('Retry-After', '1');
   // of the 409s only a twin in flight is worth another try (facts: api-sdk-cli §1)
-  if (status === 409) void reply.header('X-Should-Retry', String(isInFlight(acks[0])));
+  if (status === 409 && first !== undefined)
+    void reply.header('X-Should-Retry', String(isInFlight(parseAck(first))));
   await reply
     .status(status)
     .header('Content-Type', 'application/json; charset=utf-8')
-    .send(JSON.stringify(acks));
+    .send(toJsonArray(acks.map(({ bytes }) => bytes)));
 }
 
-function isInFlight(ack: Ack | undefined): boolean {
-  return ack?.status === 'invalid' && ack.reason === 'in_flight';
+function isInFlight(ack: Ack): boolean {
+  return ack.status === 'invalid' && ack.reason === 'in_flight';
 }

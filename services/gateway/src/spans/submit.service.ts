@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { SUBMIT_CLIENT, type Ack, type Language, type SubmitRequest } from '@logline/contracts';
+import { SUBMIT_CLIENT, type AckBytes, type Language, type SubmitRequest } from '@logline/contracts';
 import {
   Coalescer,
   JetStreamError,
@@ -50,7 +50,7 @@ export class SubmitService {
    * One ack per span, in order; undefined where none came in time.
    * @throws GatewayError `503_UNAVAILABLE` when the first part could not be stored
    */
-  async submit(submission: Submission): Promise<readonly (Ack | undefined)[]> {
+  async submit(submission: Submission): Promise<readonly (AckBytes | undefined)[]> {
     const { bodies, waitMs } = submission;
     const deadlineMs = Date.now() + waitMs;
     const expected = this.expect(bodies.length);
