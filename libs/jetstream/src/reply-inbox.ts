@@ -61,37 +61,41 @@ export class ReplyInbox {
 export class ExpectedAcks {
   /** The `reply` of the request's envelope. */
   readonly reply: string;
-  /** Undefined where none has come yet. */
-  readonly acks: readonly (AckBytes | undefined)[];
-  readonly #acks: (AckBytes | undefined)[];
+  readonly #count: number;
+  #acks: (AckBytes | undefined)[];
+  #firstMissing = 0;
   readonly #onClose: () => void;
   #waiters: { readonly isDone: () => boolean; readonly wake: () => void }[] = [];
   #isClosed = false;
 
   constructor(reply: string, count: number, onClose: () => void) {
     this.reply = reply;
+    this.#count = count;
     this.#acks = Array.from({ length: count }, () => undefined);
-    this.acks = this.#acks;
     this.#onClose = onClose;
+  }
+
+  /** Undefined where none has come yet; none once it is closed. */
+  get acks(): readonly (AckBytes | undefined)[] {
+    return this.#acks;
   }
 
   take(position: number, ack: AckBytes): void {
     if (position >= this.#acks.length || this.#acks[position] !== undefined) return;
     this.#acks[position] = ack;
+    while (this.#acks[this.#firstMissing] !== undefined) this.#firstMissing++;
     for (const { isDone, wake } of this.#waiters) if (isDone()) wake();
   }
 
   /** Whether the first `upTo` positions have their acks; all of them by default. */
-  isComplete(upTo: number = this.#acks.length): boolean {
-    return this.#acks.slice(0, upTo).every((ack) => ack !== undefined);
+  isComplete(upTo: number = this.#count): boolean {
+    return this.#firstMissing >= upTo;
   }
 
   /** The acks, once the first `upTo` positions have theirs, or as they are at the deadline (epoch milliseconds) or on close. */
-  async until(
-    deadlineMs: number,
-    upTo: number = this.#acks.length,
-  ): Promise<readonly (AckBytes | undefined)[]> {
-    if (this.#isClosed || this.isComplete(upTo)) return this.#acks;
+  async until(deadlineMs: number, upTo: number = this.#count): Promise<readonly (AckBytes | undefined)[]> {
+    const acks = this.#acks;
+    if (this.#isClosed || this.isComplete(upTo)) return acks;
     await new Promise<void>((resolve) => {
       const waiter = {
         isDone: () => this.#isClosed || this.isComplete(upTo),
@@ -104,12 +108,14 @@ export class ExpectedAcks {
       const timer = setTimeout(waiter.wake, Math.max(0, deadlineMs - Date.now()));
       this.#waiters.push(waiter);
     });
-    return this.#acks;
+    return acks;
   }
 
+  /** Holds the acks no more, for the same reason as `HeldMessages`; whoever waited or asked before has them. */
   close(): void {
     this.#isClosed = true;
     for (const { wake } of this.#waiters) wake();
+    this.#acks = [];
     this.#onClose();
   }
 }

@@ -54,6 +54,7 @@ export class SubmitService {
     const { bodies, waitMs } = submission;
     const deadlineMs = Date.now() + waitMs;
     const expected = this.expect(bodies.length);
+    const { acks } = expected;
     try {
       // a part goes out when the one before it is answered, so that one request's spans stay in order
       for (const part of splitBodies(bodies.map(({ length }) => length))) {
@@ -62,7 +63,7 @@ export class SubmitService {
         await expected.until(deadlineMs, part.to);
         if (!expected.isComplete(part.to)) break;
       }
-      return expected.acks;
+      return acks;
     } finally {
       expected.close();
     }

@@ -30,13 +30,14 @@ export class ProjectController {
   async onFacts(messages: readonly JetStreamContext[]): Promise<readonly Rejection[]> {
     const last = messages.at(-1);
     this.metrics.took(messages.length, last?.pending ?? 0);
-    const { facts, garbage } = parseAll(messages);
-    const { refused, gaps } = await this.service.project([...facts.keys()], last?.sequence ?? 0);
+    const { facts, sources, garbage } = parseAll(messages);
+    const { refused, gaps } = await this.service.project(facts, last?.sequence ?? 0);
     const errors = new Map(refused.map(({ fact, error }) => [fact, error]));
     const early = new Set(gaps.flatMap((gap) => gap.early));
-    for (const [fact, message] of facts) {
+    for (const [at, fact] of facts.entries()) {
       const error = errors.get(fact);
-      if (error !== undefined) {
+      const message = sources[at];
+      if (error !== undefined && message !== undefined) {
         this.metrics.refused(fact.place, error.message);
         garbage.push({ message, error });
       } else if (!early.has(fact)) this.metrics.done(fact.place);
@@ -48,18 +49,22 @@ export class ProjectController {
 }
 
 function parseAll(messages: readonly JetStreamContext[]): {
-  readonly facts: ReadonlyMap<Fact, JetStreamContext>;
+  readonly facts: readonly Fact[];
+  /** The message of each fact. */
+  readonly sources: readonly JetStreamContext[];
   /** In stream order. */
   readonly garbage: Rejection[];
 } {
-  const facts = new Map<Fact, JetStreamContext>();
+  const facts: Fact[] = [];
+  const sources: JetStreamContext[] = [];
   const garbage: Rejection[] = [];
   for (const message of messages) {
     try {
-      facts.set(parseFact(message.bytes, message.place), message);
+      facts.push(parseFact(message.bytes, message.place));
+      sources.push(message);
     } catch (error) {
       garbage.push({ message, error });
     }
   }
-  return { facts, garbage };
+  return { facts, sources, garbage };
 }
