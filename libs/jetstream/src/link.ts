@@ -9,7 +9,7 @@ import { JetStreamError } from './errors.ts';
 class Link {
   inboxPrefix: string | undefined;
   #isUp = true;
-  #onChange = new Set<() => void>();
+  #onChange = new Set<{ tell: () => void }>();
 
   get isUp(): boolean {
     return this.#isUp;
@@ -17,15 +17,21 @@ class Link {
 
   set isUp(isUp: boolean) {
     this.#isUp = isUp;
-    for (const tell of this.#onChange) tell();
+    for (const { tell } of this.#onChange) tell();
   }
 
-  /** Called on each change until the returned function is. */
+  /** Called on each change until the returned function is; then let go of, with all that it held (see `HeldMessages`). */
   watch(tell: () => void): () => void {
-    this.#onChange.add(tell);
-    return () => void this.#onChange.delete(tell);
+    const watcher = { tell };
+    this.#onChange.add(watcher);
+    return () => {
+      watcher.tell = NOBODY;
+      this.#onChange.delete(watcher);
+    };
   }
 }
+
+const NOBODY = (): void => undefined;
 
 const links = new WeakMap<NatsConnection, Link>();
 

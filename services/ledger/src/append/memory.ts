@@ -27,7 +27,8 @@ const TREES_AT_ONCE = 16;
  * Whatever is not remembered is asked of PostgreSQL, so forgetting is always safe.
  */
 export class Memory {
-  readonly #logs = new Lru<Log>(MOST_LOGS);
+  /** In a box each: of a log that grows all the time its map would keep every earlier state until the next full collection (see `HeldMessages`). */
+  readonly #logs = new Lru<{ log: Log }>(MOST_LOGS);
   /** −1 for never. */
   readonly #writes = new Lru<number>(MOST_KEYS);
   /** Null for none. */
@@ -118,16 +119,22 @@ export class Memory {
 
   /** What a commit has changed, once it is known to have happened. */
   learn(changes: Changes, seals: readonly Seal[]): void {
-    for (const { after } of seals) this.#logs.set(after.tenant, after);
+    for (const { after } of seals) this.#keep(after);
     for (const [at, { index }] of changes.writes) this.#writes.set(at, index);
     for (const [at, head] of changes.heads) this.#heads.set(at, head.this);
+  }
+
+  #keep(log: Log): void {
+    const box = this.#logs.get(log.tenant);
+    if (box === undefined) this.#logs.set(log.tenant, { log });
+    else box.log = log;
   }
 
   async #recallLogs(tenants: readonly string[], sql: Sql, partition: number): Promise<Map<string, Log>> {
     const logs = new Map<string, Log>();
     const cold: string[] = [];
     for (const tenant of tenants) {
-      const log = this.#logs.get(tenant);
+      const log = this.#logs.get(tenant)?.log;
       if (log === undefined) cold.push(tenant);
       else logs.set(tenant, log);
     }
@@ -136,7 +143,7 @@ export class Memory {
     for (let at = 0; at < stored.length; at += TREES_AT_ONCE) {
       const group = stored.slice(at, at + TREES_AT_ONCE);
       for (const log of await Promise.all(group.map((one) => loadTree(sql, one)))) {
-        this.#logs.set(log.tenant, log);
+        this.#keep(log);
         logs.set(log.tenant, log);
       }
     }
