@@ -91,8 +91,8 @@ async function measureLoad(
 async function warmUp(tenant: BenchTenant, kind: SpanKind): Promise<void> {
   const singles = prepareRequests(tenant, { kind, requests: WARM_UP_S * 2_500, spansPerRequest: 1 });
   await driveInFlight(tenant, singles, { inFlight: IN_FLIGHT, seconds: WARM_UP_S });
-  const batches = prepareRequests(tenant, { kind, requests: WARM_UP_S * 20, spansPerRequest: BATCH_SPANS });
-  await driveInFlight(tenant, batches, { inFlight: BATCHES_IN_FLIGHT, seconds: WARM_UP_S / 2 });
+  const batches = prepareRequests(tenant, { kind, requests: WARM_UP_S * 60, spansPerRequest: BATCH_SPANS });
+  await driveInFlight(tenant, batches, { inFlight: BATCHES_IN_FLIGHT, seconds: WARM_UP_S });
 }
 const WARM_UP_S = 10;
 
