@@ -34,7 +34,7 @@ const Head = Type.Object(
         {
           position: Count,
           length: Count,
-          http_status: Type.Integer(),
+          http_status: Type.Integer({ minimum: 200, maximum: 599 }),
           replayed: Type.Optional(Type.Literal(true)),
         },
         { additionalProperties: false },
