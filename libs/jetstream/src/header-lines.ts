@@ -74,6 +74,7 @@ export class ReceivedHeaders {
     return [...pairs];
   }
 }
+
 /** The client keeps the block as it came, and parses it when its own headers are asked for. Undefined where a version of it does otherwise. */
 function blockOf(message: Msg): Uint8Array | undefined {
   const { _msg: head, _rdata: data } = message as unknown as MessageInside;
