@@ -49,6 +49,8 @@ export class MessageLoop {
   #restoring: Promise<void> | undefined;
   #state: 'paused' | 'running' | 'stopping' = 'paused';
   #wakeRetries = new Set<() => void>();
+  /** Ends the wait for a turn; there while one is waited for. */
+  #wakeTurn: (() => void) | undefined;
 
   constructor(options: MessageLoopOptions) {
     this.#options = options;
@@ -155,6 +157,7 @@ export class MessageLoop {
     this.#held.add(message);
     if (how.mode === 'concurrent') return this.#track(this.#runConcurrent(message));
     this.#queue.push(message);
+    if (how.mode === 'batch' && this.#queue.length >= how.limit) this.#wakeTurn?.();
     if (!this.#isHandling) this.#track(this.#drainQueue());
   }
 
@@ -241,10 +244,12 @@ export class MessageLoop {
 
   async #untilTurn(): Promise<void> {
     const { how } = this.#options;
-    // a full batch gains nothing by waiting
+    // a full batch gains nothing by waiting, nor does one that is filled meanwhile
     if (how.mode !== 'batch' || this.#queue.length >= how.limit) return;
     const waitMs = this.#pace?.begin(performance.now()) ?? 0;
-    if (waitMs > 0) await this.#pause(waitMs);
+    if (waitMs <= 0) return;
+    await this.#pause(waitMs, (wake) => (this.#wakeTurn = wake));
+    this.#wakeTurn = undefined;
   }
 
   /** Retries in place until it is decided, so that nothing overtakes. */
@@ -405,7 +410,7 @@ export class MessageLoop {
     });
   }
 
-  async #pause(ms: number): Promise<void> {
+  async #pause(ms: number, hand: (wake: () => void) => void = () => undefined): Promise<void> {
     await new Promise<void>((resolve) => {
       const wake = (): void => {
         clearTimeout(timer);
@@ -414,6 +419,7 @@ export class MessageLoop {
       };
       const timer = setTimeout(wake, ms);
       this.#wakeRetries.add(wake);
+      hand(wake);
     });
   }
 }
