@@ -4,6 +4,7 @@ import { connect } from '@nats-io/transport-node';
 import { JetStreamError } from './errors.ts';
 import { linkOf } from './link.ts';
 import { noLog, type Log } from './log.ts';
+import { keepDialling } from './redial.ts';
 
 export type NatsOptions = {
   /** One url, or several with commas. */
@@ -63,13 +64,17 @@ export async function connectNats(options: NatsOptions): Promise<NatsConnection>
 }
 
 async function watch(nc: NatsConnection, log: Log): Promise<void> {
+  let stopDialling = (): void => undefined;
   for await (const status of nc.status()) {
     switch (status.type) {
       case 'disconnect':
+        stopDialling();
+        stopDialling = keepDialling(nc);
         linkOf(nc).isUp = false;
         log.warn({}, 'nats: disconnected');
         break;
       case 'reconnect':
+        stopDialling();
         linkOf(nc).isUp = true;
         log.info({}, 'nats: connected again');
         break;
@@ -81,4 +86,5 @@ async function watch(nc: NatsConnection, log: Log): Promise<void> {
         break;
     }
   }
+  stopDialling();
 }

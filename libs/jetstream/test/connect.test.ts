@@ -1,6 +1,6 @@
 import { connectNats, Publisher } from '@logline/jetstream';
-import { passwordOf, startWorld, type World } from '@logline/testing';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { eventually, passwordOf, startWorld, type World } from '@logline/testing';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 
 describe('connectNats', () => {
   let world: World;
@@ -44,5 +44,25 @@ describe('connectNats', () => {
     await world.nats.kill();
     expect(await asked).toMatchObject({ code: 'UNAVAILABLE' });
     await world.nats.start();
+  });
+  it.each([
+    ['before the line is cut', 'connected'],
+    ['while it is cut', 'disconnected'],
+  ])('comes back also when the clock was set back by an hour %s', async (_when, upTo) => {
+    const now = Date.now;
+    const ahead = vi.spyOn(Date, 'now').mockImplementation(() => now() + 3_600_000);
+    const nc = await world.connect('test');
+    if (upTo === 'connected') ahead.mockRestore();
+    const seen: string[] = [];
+    void (async () => {
+      for await (const { type } of nc.status()) seen.push(type);
+    })();
+    await world.nats.kill();
+    // it has tried in vain, and remembers when
+    await eventually(() => expect(seen).toContain('disconnect'));
+    if (upTo === 'disconnected') await eventually(() => expect(seen).toContain('reconnecting'));
+    ahead.mockRestore();
+    await world.nats.start();
+    await eventually(() => expect(seen).toContain('reconnect'), { withinMs: 10_000 });
   });
 });

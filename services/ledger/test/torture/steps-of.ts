@@ -98,6 +98,8 @@ export const STEPS: readonly Step[] = [
   ...each(['pg acquire-lease'], BEFORE_SENT_ANSWERED, TAKEOVER),
   ...each(['pg load_partition', 'pg outwait_commits', 'pg load_tip'], BEFORE_ANSWERED, TAKEOVER),
   ...each(['nats stream msg get', 'nats stream msg get of anchor'], BEFORE_ANSWERED, TAKEOVER),
+  // of FACTS, where it holds no fact of a log: whether one may have aged
+  ...each(['nats stream info'], BEFORE_SENT_ANSWERED, TAKEOVER),
   ...each(['pg read_facts', 'pg read_leaves', 'pg load_log_keys'], BEFORE_ANSWERED, INHERITED),
   ...each(
     ['nats consumer info', 'nats consumer delete', 'nats consumer create'],
@@ -116,7 +118,7 @@ export const STEPS: readonly Step[] = [
     BEFORE_SENT_ANSWERED,
     MOVE,
   ),
-  ...each(['move pg commit', 'move nats anchor'], BEFORE_SENT_ANSWERED, MOVE),
+  ...each(['move pg commit', 'move nats anchor', 'move nats stream info'], BEFORE_SENT_ANSWERED, MOVE),
   // into a partition that has never had a commit
   ...each(['move pg seize_lease'], BEFORE_SENT_ANSWERED, { when: 'move', isOptional: true }),
   ...lost(['nats anchor answered', 'nats chain first answered', 'nats chain next answered'], TURN),
