@@ -17,7 +17,9 @@ describe('a schedule', () => {
       ),
     );
     for (const step of STEPS)
-      expect(hits.filter((hit) => hit === keyOf(step)).length, keyOf(step)).toBeGreaterThan(5);
+      expect(hits.filter((hit) => hit === keyOf(step)).length, keyOf(step)).toBeGreaterThanOrEqual(
+        Math.floor(many.length / STEPS.length),
+      );
   });
 
   it('brings the trouble without which its step would not pass', () => {
