@@ -25,11 +25,6 @@ export type ServiceSpec = {
  * with a limit for the whole heap it would cost a third more.
  */
 const SMALL_NURSERY = '--max-semi-space-size=8';
-/**
- * What passes through the gateway are large buffers, which only a collection frees, and it makes little else: with the nursery of 32 MB that V8 grows to by itself
- * the buffers are first to reach their own limit, and then all that the process holds is marked, twice a second. That is half of its CPU time.
- */
-const MIDDLE_NURSERY = '--max-semi-space-size=16';
 const SOURCE_MAPS = '--enable-source-maps';
 
 export type Surroundings = {
@@ -125,7 +120,6 @@ export function serviceSpecs({
       natsUser: 'gateway',
       role: 'gateway',
       port: port('gateway'),
-      nodeFlags: [SOURCE_MAPS, MIDDLE_NURSERY],
       env: { AUTHORITIES: authorities, OPERATOR_TOKEN_HASH: operatorTokenHash, OPERATOR_KEYS: operatorKeys },
     },
   ];
