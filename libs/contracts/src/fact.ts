@@ -26,6 +26,7 @@ export type FactPlace = {
 };
 
 export const FACT_HEADERS = {
+  intent: 'ce-type',
   tenant: 'Logline-Tenant',
   log: 'Logline-Log',
   index: 'Logline-Index',
@@ -50,7 +51,7 @@ export function toFactHeaders(span: CloudEvent, place: FactPlace): readonly (rea
     ['ce-specversion', '1.0'],
     ['ce-id', span.this],
     ['ce-source', place.log],
-    ['ce-type', span.intent],
+    [FACT_HEADERS.intent, span.intent],
     ['ce-subject', span.subject],
     ['ce-time', span.ts],
     ['ce-datacontenttype', 'application/json'],

@@ -6,7 +6,7 @@ import { connected, linkOf, newInbox } from './link.ts';
 import { toHeaders } from './header-lines.ts';
 import { parseStored, Publisher } from './publisher.ts';
 
-/** What is on its way at once: the server answers each, and holds none back. */
+/** What is on its way at once. */
 const MOST_AT_ONCE = 256;
 const MOST_BYTES_AT_ONCE = 4 * 1024 * 1024;
 const TIMEOUT_MS = 10_000;
@@ -14,8 +14,9 @@ const EXPECTED_LAST = 'Nats-Expected-Last-Msg-Id';
 
 /**
  * Facts on their way into the stream without a round trip each, and still none before the one ahead of it: each asks that the stream's last message be the
- * one ahead, so that when one is refused all behind it are refused as well. (To ask for its sequence would not do: a stranger's message has it too.) One
- * call at a time; whoever else publishes to the stream meanwhile breaks the chain, which is then begun anew.
+ * one ahead, so that when one is refused all behind it are refused as well. (To ask for its sequence would not do: a stranger's message has it too.) So only
+ * the last of a group is answered: where it is stored, all are. One call at a time; whoever else publishes to the stream meanwhile breaks the chain, which is
+ * then begun anew.
  */
 export class FactChain {
   readonly #nc: NatsConnection;
@@ -23,19 +24,21 @@ export class FactChain {
   readonly #inbox: string;
   /** Id of the stream's last message, as far as is known; undefined while it is not. */
   #last: string | undefined;
-  #batch: Batch | undefined;
+  /** Waits for the answer to the group on its way. */
+  #waiting: { take: (answer: Msg) => void; fail: (error: JetStreamError) => void } | undefined;
   #serial = 0;
 
   constructor(nc: NatsConnection) {
     this.#nc = nc;
     this.#publisher = new Publisher(nc);
     this.#inbox = newInbox(nc);
-    nc.subscribe(`${this.#inbox}.*.*`, { callback: (error, message) => this.#take(error, message) });
+    nc.subscribe(`${this.#inbox}.*`, { callback: (error, message) => this.#take(error, message) });
   }
 
   /**
-   * How many of the facts, from the first, are stored; fewer than all when somebody else has published, which says nothing against the rest.
-   * @throws JetStreamError `UNAVAILABLE` (a prefix may be stored), and what the stream says of the first it refuses
+   * How many of the facts, from the first, are stored. Fewer than all when somebody else has published, which says nothing against the rest; then some of the
+   * rest may be stored too.
+   * @throws JetStreamError `UNAVAILABLE` (a prefix may be stored), and what the stream says of the last of a group
    */
   async publish(facts: readonly FactMessage[]): Promise<number> {
     let stored = 0;
@@ -43,15 +46,14 @@ export class FactChain {
       while (stored < facts.length) {
         if (this.#last === undefined) {
           const { subject, body, headers, msgId } = facts[stored++] ?? NOTHING;
-          const { isDuplicate } = await this.#publisher.publish(subject, body, { headers, msgId });
+          const { isDuplicate } = await this.#publisher.publish(subject, body, { headers: headers(), msgId });
           // a duplicate lies somewhere, and seldom at the end
           this.#last = isDuplicate ? undefined : msgId;
           continue;
         }
         const group = firstGroup(facts, stored);
-        const count = await this.#publishGroup(group, this.#last);
-        stored += count;
-        if (count < group.length) return stored;
+        if (!(await this.#publishGroup(group, this.#last))) return stored;
+        stored += group.length;
       }
       return stored;
     } catch (error) {
@@ -60,99 +62,67 @@ export class FactChain {
     }
   }
 
-  /** How many of them are stored: all, or those before the first that met with somebody else's. */
-  async #publishGroup(group: readonly FactMessage[], last: string): Promise<number> {
+  /** Whether all of them are stored; not when somebody else's message came among them. */
+  async #publishGroup(group: readonly FactMessage[], last: string): Promise<boolean> {
     await connected(this.#nc, 'facts', TIMEOUT_MS);
-    const batch = new Batch(group.length);
-    const serial = this.#serial++;
-    this.#batch = batch;
-    const link = linkOf(this.#nc);
-    const unwatch = link.watch(() => {
-      if (!link.isUp) batch.fail(new JetStreamError('UNAVAILABLE', 'facts: the connection was lost'));
-    });
-    const timer = setTimeout(
-      () => batch.fail(new JetStreamError('UNAVAILABLE', 'facts: no answer in time')),
-      TIMEOUT_MS,
-    );
+    const serial = ++this.#serial;
+    const answer = this.#answerTo();
     try {
       let ahead = last;
       for (const [at, { subject, body, headers, msgId }] of group.entries()) {
         this.#nc.publish(subject, body, {
-          headers: toHeaders([...headers, ['Nats-Msg-Id', msgId], [EXPECTED_LAST, ahead]]),
-          reply: `${this.#inbox}.${serial}.${at}`,
+          headers: toHeaders([...headers(), ['Nats-Msg-Id', msgId], [EXPECTED_LAST, ahead]]),
+          ...(at === group.length - 1 ? { reply: `${this.#inbox}.${serial}` } : {}),
         });
         ahead = msgId;
       }
-      const outcomes = await batch.done;
-      const refusedAt = outcomes.findIndex((outcome) => outcome instanceof JetStreamError);
-      if (refusedAt === -1) {
-        this.#last = ahead;
-        return group.length;
-      }
-      this.#last = undefined;
-      const refusal = outcomes[refusedAt];
-      if (refusal instanceof JetStreamError && refusal.code !== 'CONFLICT') throw refusal;
-      return refusedAt;
+      const isStored = outcomeOf(await answer.given);
+      this.#last = isStored ? ahead : undefined;
+      return isStored;
     } catch (error) {
       throw toJetStreamError('facts', error);
     } finally {
-      clearTimeout(timer);
-      unwatch();
-      this.#batch = undefined;
+      answer.close();
     }
   }
 
-  #take(error: Error | null, message: Msg): void {
-    if (error !== null) return this.#batch?.fail(toJetStreamError('facts', error));
-    const [serial, at] = message.subject
-      .slice(this.#inbox.length + 1)
-      .split('.')
-      .map(Number);
-    // an answer to a group that was given up says nothing any more
-    if (serial !== this.#serial - 1) return;
-    this.#batch?.take(at ?? -1, outcomeOf(message));
-  }
-}
-
-type Outcome = 'stored' | JetStreamError;
-
-/** The answers to one group, which come in any order. */
-class Batch {
-  readonly done: Promise<readonly (Outcome | undefined)[]>;
-  readonly #outcomes: (Outcome | undefined)[];
-  #missing: number;
-  #resolve: (outcomes: readonly (Outcome | undefined)[]) => void = () => undefined;
-  #reject: (error: JetStreamError) => void = () => undefined;
-
-  constructor(count: number) {
-    this.#missing = count;
-    this.#outcomes = Array.from({ length: count });
-    this.done = new Promise((resolve, reject) => {
-      this.#resolve = resolve;
-      this.#reject = reject;
+  /** The next answer. Fails when the connection is lost, or nothing comes in time. */
+  #answerTo(): { readonly given: Promise<Msg>; readonly close: () => void } {
+    const link = linkOf(this.#nc);
+    const { promise: given, resolve: take, reject: fail } = Promise.withResolvers<Msg>();
+    given.catch(() => undefined); // may be given up before anybody waits
+    this.#waiting = { take, fail };
+    const unwatch = link.watch(() => {
+      if (!link.isUp) fail(new JetStreamError('UNAVAILABLE', 'facts: the connection was lost'));
     });
-    this.done.catch(() => undefined); // given up before anybody waits
+    const timer = setTimeout(
+      () => fail(new JetStreamError('UNAVAILABLE', 'facts: no answer in time')),
+      TIMEOUT_MS,
+    );
+    const close = (): void => {
+      clearTimeout(timer);
+      unwatch();
+      this.#waiting = undefined;
+    };
+    return { given, close };
   }
 
-  take(at: number, outcome: Outcome): void {
-    if (at < 0 || at >= this.#outcomes.length || this.#outcomes[at] !== undefined) return;
-    this.#outcomes[at] = outcome;
-    this.#missing--;
-    if (this.#missing === 0) this.#resolve(this.#outcomes);
-  }
-
-  fail(error: JetStreamError): void {
-    this.#reject(error);
+  #take(error: Error | null, message: Msg): void {
+    if (error !== null) return this.#waiting?.fail(toJetStreamError('facts', error));
+    // an answer to a group that was given up says nothing any more
+    if (message.subject === `${this.#inbox}.${this.#serial}`) this.#waiting?.take(message);
   }
 }
 
-function outcomeOf(message: Msg): Outcome {
+/** Whether it is stored; not when another one than the one ahead was the stream's last. @throws JetStreamError for any other refusal */
+function outcomeOf(answer: Msg): boolean {
+  if (answer.headers?.code === 503) throw new JetStreamError('NO_STREAM', 'facts: no stream takes them');
   try {
-    if (message.headers?.code === 503) return new JetStreamError('NO_STREAM', 'facts: no stream takes them');
-    parseStored('fact', message.string());
-    return 'stored';
+    parseStored('facts', answer.string());
+    return true;
   } catch (error) {
-    return toJetStreamError('fact', error);
+    if (error instanceof JetStreamError && error.code === 'CONFLICT') return false;
+    throw error;
   }
 }
 
@@ -166,4 +136,4 @@ function firstGroup(facts: readonly FactMessage[], from: number): readonly FactM
   return facts.slice(from, to);
 }
 
-const NOTHING: FactMessage = { subject: '', body: new Uint8Array(0), headers: [], msgId: '' }; // unreachable: the index is below the length
+const NOTHING: FactMessage = { subject: '', body: new Uint8Array(0), headers: () => [], msgId: '' }; // unreachable: the index is below the length

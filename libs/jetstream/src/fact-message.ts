@@ -5,7 +5,8 @@ import type { HeaderPair } from './header-lines.ts';
 export type FactMessage = {
   readonly subject: string;
   readonly body: Uint8Array;
-  readonly headers: readonly HeaderPair[];
+  /** Made when it goes out: sixteen of them are more than all else of a fact that waits. */
+  readonly headers: () => readonly HeaderPair[];
   /** `<tenant>:<index>`: within the duplicate window a fact is stored once. */
   readonly msgId: string;
 };
@@ -18,10 +19,20 @@ type FactSpan = {
 };
 
 export function toFactMessage(span: FactSpan, bytes: Uint8Array, place: FactPlace): FactMessage {
+  return toWaitingFact(span, bytes, place, () => place);
+}
+
+/** As `toFactMessage`, of a fact that waits among many. @param place - asked for each time it goes out */
+export function toWaitingFact(
+  span: FactSpan,
+  bytes: Uint8Array,
+  { tenant, index }: Pick<FactPlace, 'tenant' | 'index'>,
+  place: () => FactPlace,
+): FactMessage {
   return {
     subject: storedFactSubject(span.intent, span.subject),
     body: bytes,
-    headers: toFactHeaders(span, place),
-    msgId: `${place.tenant}:${place.index}`,
+    headers: () => toFactHeaders(span, place()),
+    msgId: `${tenant}:${index}`,
   };
 }

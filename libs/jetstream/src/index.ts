@@ -7,7 +7,7 @@ export { connectNats, type NatsOptions } from './connect.ts';
 export { JetStreamContext } from './context.ts';
 export { emptyFacts } from './empty-facts.ts';
 export { JETSTREAM_FAULTS, JetStreamError, type Fault, type JetStreamErrorCode } from './errors.ts';
-export { toFactMessage, type FactMessage } from './fact-message.ts';
+export { toFactMessage, toWaitingFact, type FactMessage } from './fact-message.ts';
 export { FactSubmitter, type FactSubmitterOptions, type Submission } from './fact-submitter.ts';
 export { readFactsStream, type FactsStream } from './facts-stream.ts';
 export { followFacts, type FollowedFact, type Following, type FollowOptions } from './follow-facts.ts';

@@ -58,7 +58,7 @@ async function publishApart(nc: NatsConnection, facts: readonly FactMessage[]): 
 async function publishOneByOne(nc: NatsConnection, facts: readonly FactMessage[]): Promise<void> {
   const publisher = new Publisher(nc);
   for (const { subject, body, headers, msgId } of facts)
-    await publisher.publish(subject, body, { headers, msgId });
+    await publisher.publish(subject, body, { headers: headers(), msgId });
 }
 
 /**
@@ -71,7 +71,7 @@ export async function publishBatch(nc: NatsConnection, batch: readonly FactMessa
   for (const [index, { subject, body, headers, msgId }] of batch.entries()) {
     const isLast = index === batch.length - 1;
     const pairs: HeaderPair[] = [
-      ...headers,
+      ...headers(),
       ['Nats-Msg-Id', msgId],
       ['Nats-Batch-Id', id],
       ['Nats-Batch-Sequence', String(index + 1)],

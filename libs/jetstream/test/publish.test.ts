@@ -207,7 +207,7 @@ describe('publishFacts', () => {
     });
     const guarded = range('codes', 1, 3).map((one): FactMessage => ({
       ...one,
-      headers: [...one.headers, ['Nats-Expected-Last-Subject-Sequence', '999999']],
+      headers: () => [...one.headers(), ['Nats-Expected-Last-Subject-Sequence', '999999']],
     }));
     await expect(publishBatch(ledger, guarded)).rejects.toMatchObject({ code: 'CONFLICT' });
     expect(await indexesOf('codes')).toEqual([0]);

@@ -376,7 +376,7 @@ describe('fsck', () => {
     const hex = (of: Uint8Array): string => `'\\x${formatHex(of)}'`;
     for (const index of [3, 150, 400, SIZE - 1]) {
       const faults = await faultsAfter(
-        `UPDATE entry SET bytes = ${hex(bytes)}, hash = ${hex(forged.digest)}, leaf = ${hex(leafHash(bytes))}, this = '${forged.this.slice('urn:span:'.length)}'
+        `UPDATE entry SET bytes = ${hex(bytes)}, hash = '\\x${forged.hash.slice('blake3:'.length)}', leaf = ${hex(leafHash(bytes))}, this = '${forged.this.slice('urn:span:'.length)}'
           WHERE log_id = ${LOG} AND idx = ${index}`,
       );
       expect(faults).toMatchObject([{ log: 'acme', index, column: 'entry' }]);

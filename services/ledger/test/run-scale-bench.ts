@@ -176,7 +176,7 @@ async function measurePublish(place: World): Promise<number> {
     const unit = Array.from({ length: 256 }, (_, nth): FactMessage => ({
       subject: 'fact.run_state.running.bench-limits.web',
       body,
-      headers: [],
+      headers: () => [],
       msgId: `bench-limits:${done + nth}`,
     }));
     await publishFacts(nc, unit);

@@ -60,7 +60,6 @@ export function aSpan(n: number, wishes: SpanWishes = {}): BatchSpan {
     prev: wishes.prev,
     payload,
     bytes: new Uint8Array([id & 0xff]),
-    digest: new Uint8Array(32),
     hash: `hash of ${id} ${what}`,
   });
   return {

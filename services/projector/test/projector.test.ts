@@ -228,7 +228,7 @@ describe('the projector', () => {
     await publishFacts(nc, spoilt.slice(3));
     await nc.request('fact.deploy.planned.nobody.web', 'no headers at all');
     const lying = headers();
-    for (const [name, value] of facts[0]?.message.headers ?? []) lying.set(name, value);
+    for (const [name, value] of facts[0]?.message.headers() ?? []) lying.set(name, value);
     lying.set('Logline-Index', '-1');
     await nc.request('fact.deploy.planned.nobody.web', '{}', { headers: lying, timeout: 5_000 });
     await good.commit(nc, traffic('good', 100, 100));

@@ -1,5 +1,5 @@
 import { Controller } from '@nestjs/common';
-import { CONSUMERS, FIRST_PARTITION, STREAMS } from '@logline/contracts';
+import { CONSUMERS, FACT_HEADERS, FIRST_PARTITION, STREAMS } from '@logline/contracts';
 import { sayMissing, WRITERS_PACE, type JetStreamContext, type Rejection } from '@logline/jetstream';
 import { Consume } from '@logline/jetstream/nest';
 import { FactReaderMetrics } from '@logline/service';
@@ -32,7 +32,8 @@ export class FollowController {
     const rejections: Rejection[] = [];
     const facts = messages.flatMap((message) => {
       try {
-        return [{ message, bytes: message.bytes, place: message.place }];
+        const { bytes, place } = message;
+        return [{ message, bytes, place, intent: message.header(FACT_HEADERS.intent) }];
       } catch (error) {
         rejections.push({ message, error });
         return [];

@@ -17,7 +17,7 @@ import { Deadlines } from '../expire/deadlines.ts';
 import { ReactionMetrics } from '../react/reaction-metrics.ts';
 import { Reactions, type Cause } from '../react/reactions.ts';
 import { DeployStore, type Advance, type Blueprint, type Effect } from '../storage/deploy.store.ts';
-import { parseLogged, type Logged } from './logged.ts';
+import { isRead, parseLogged, type Logged } from './logged.ts';
 
 /** A command that a client's span makes, and that its fact is settled by. */
 type ReactingCommand = Extract<DeployCommand, { type: 'apply' | 'stop' }>;
@@ -25,7 +25,12 @@ type ReactingCommand = Extract<DeployCommand, { type: 'apply' | 'stop' }>;
 const CURSOR_EVERY_MS = 1_000;
 const MOST_POSITIONS = 10_000;
 
-export type FollowedFact = { readonly bytes: Uint8Array; readonly place: FactPlace };
+export type FollowedFact = {
+  readonly bytes: Uint8Array;
+  readonly place: FactPlace;
+  /** As the ledger says beside the bytes. */
+  readonly intent: string | undefined;
+};
 
 /** Facts of one log that came too early, and what is missing before them: log indexes, both included. */
 export type Gap<F> = {
@@ -106,12 +111,17 @@ export class FollowService {
         early.push(fact);
         continue;
       }
+      // what says nothing to us costs nothing
+      if (fact.intent !== undefined && !isRead(fact.intent)) {
+        position = index;
+        continue;
+      }
       const logged = tryParse(fact);
       if (logged instanceof Error) {
         refused.set(fact, logged);
         continue;
       }
-      // what says nothing to us costs nothing, and of what is only kept for later much is saved at once
+      // of what is only kept for later much is saved at once
       if (logged.intent === 'minicontainer.apply') blueprints.push(...blueprintIn(logged));
       else if (logged.intent !== 'other') {
         await save();

@@ -51,6 +51,11 @@ const READ = [
 const payloadCheckers = new Map(READ.map((intent) => [intent as string, checkerOf(ruleOf(intent).payload)]));
 const spanChecker = checkerOf(Span);
 
+/** Whether facts of this intent say anything to the orchestrator; of the others only their place counts. */
+export function isRead(intent: string): boolean {
+  return payloadCheckers.has(intent);
+}
+
 /**
  * Bytes of a fact → typed fact; intents the orchestrator does not read, or does not know yet, become `other`.
  * @throws ContractError `BAD_ENVELOPE` for bytes that are no span of this tenant, or whose payload is not that of an intent read here: such a fact is parked

@@ -125,7 +125,7 @@ class PageCheck {
     const ownLeaf = leafHash(bytes);
     const entry = parsed(bytes, this.#job.log.tenant);
     const isLeaf = leaf?.equals(ownLeaf) === true;
-    if (entry instanceof LedgerError || !hash?.equals(entry.digest)) {
+    if (entry instanceof LedgerError || hash === null || `blake3:${hash.toString('hex')}` !== entry.hash) {
       // hash and leaf are made of the same bytes: if both differ, it is the bytes that were changed
       return isLeaf
         ? wrong('hash', 'it is not that of the bytes')
@@ -187,7 +187,7 @@ class PageCheck {
         },
         this.#job.log,
       );
-      this.#facts.update(`${[subject, ...headers.map(([, value]) => value)].join('\n')}\n`);
+      this.#facts.update(`${[subject, ...headers().map(([, value]) => value)].join('\n')}\n`);
       return undefined;
     } catch (error) {
       return { index: row.index, column: 'entry.bytes', why: `it makes no fact: ${String(error)}` };

@@ -45,7 +45,7 @@ export async function compareFacts(
     if (stored.subject !== subject) return wrong('it lies under another subject');
     if (Buffer.compare(stored.body, body) !== 0) return wrong('its body is not the entry');
     const { header } = stored;
-    const other = headers.find(([name, value]) => header(name) !== value);
+    const other = headers().find(([name, value]) => header(name) !== value);
     if (other !== undefined) return wrong(`its header ${other[0]} is not what the log says`);
     sequence = stored.sequence;
     last = index;

@@ -1,6 +1,6 @@
 import type { AcceptEnvelope, AcceptRequest, Envelope, JudgedSpan } from '@logline/contracts';
 import { LedgerError } from '../errors.ts';
-import { type Entry, parseEntry } from './entry.ts';
+import { type Entry, parseEntry, parseWaiting } from './entry.ts';
 
 /** What one turn decides: the requests of whole envelopes, in stream order. */
 export type Batch = {
@@ -21,15 +21,17 @@ export type BatchSpan = Omit<JudgedSpan, 'length' | 'verdict_length'> & {
 /** @throws LedgerError `BAD_ENTRY` */
 export function toRequests({ header, bodies }: Envelope<AcceptEnvelope>): BatchRequest[] {
   let at = 0;
-  const next = (tenant: string): Entry => parseEntry(bodies[at++] ?? new Uint8Array(0), tenant);
+  const next = (): Uint8Array => bodies[at++] ?? NOTHING;
   return header.requests.map((request) => ({
     ...request,
     spans: request.spans.map(({ length: _length, verdict_length, ...span }) => {
-      const entry = next(request.tenant);
-      const verdict = verdict_length > 0 ? next(request.tenant) : undefined;
+      const entry = parseWaiting(next(), request.tenant);
+      const verdict = verdict_length > 0 ? parseEntry(next(), request.tenant) : undefined;
       if (verdict?.this === entry.this)
         throw new LedgerError('BAD_ENTRY', 'not a verdict: it has the id of its cause');
       return { ...span, entry, verdict };
     }),
   }));
 }
+
+const NOTHING = new Uint8Array(0); // of an envelope that has too few bodies; it is no entry

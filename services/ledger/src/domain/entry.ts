@@ -1,6 +1,7 @@
-import { blake3Digest, formatHex } from '@logline/canon-sign';
+import { blake3Hash } from '@logline/canon-sign';
 import { ContractError, parseSubject } from '@logline/contracts';
 import { LedgerError } from '../errors.ts';
+import { LOG_ROTATED, TENANT_CREATED } from './log-keys.ts';
 
 /** What becomes one leaf of a log: the exact canonical bytes of a signed span, and the little the ledger reads of it. */
 export type Entry = {
@@ -12,11 +13,10 @@ export type Entry = {
   readonly prev: string | undefined;
   /** Of the key that signed it, as the span says. */
   readonly kid?: string;
+  /** Empty where `parseWaiting` has left it out. */
   readonly payload: Readonly<Record<string, unknown>>;
   readonly bytes: Uint8Array;
-  /** BLAKE3 of the bytes, raw. */
-  readonly digest: Uint8Array;
-  /** The same as `blake3:<64 hex>`: the receipt's `hash`. */
+  /** `blake3:<64 hex>` of the bytes: the receipt's `hash`. */
   readonly hash: string;
 };
 
@@ -29,6 +29,21 @@ const TEXT = new TextDecoder('utf-8', { fatal: true });
  * @throws LedgerError `BAD_ENTRY` if the bytes are no span, or its subject belongs to another tenant
  */
 export function parseEntry(bytes: Uint8Array, tenant: string): Entry {
+  return parse(bytes, tenant, () => true);
+}
+
+/**
+ * As `parseEntry`, with an empty payload where the ledger reads none: hundreds of spans wait for a commit and then for their way out, and what is left of them
+ * is looked at by each collection of garbage.
+ */
+export function parseWaiting(bytes: Uint8Array, tenant: string): Entry {
+  return parse(bytes, tenant, (intent) => READ_PAYLOADS.has(intent));
+}
+/** For the keys in them (`log-keys.ts`). */
+const READ_PAYLOADS: ReadonlySet<string> = new Set([TENANT_CREATED, LOG_ROTATED]);
+const NO_PAYLOAD: Entry['payload'] = {};
+
+function parse(bytes: Uint8Array, tenant: string, isHeld: (intent: string) => boolean): Entry {
   const span = parseObject(bytes);
   const { this: id, intent, subject, ts, prev, payload, signature } = span;
   if (typeof id !== 'string' || !SPAN_ID.test(id)) throw badEntry('its id is no span id');
@@ -37,7 +52,6 @@ export function parseEntry(bytes: Uint8Array, tenant: string): Entry {
   if (prev !== undefined && (typeof prev !== 'string' || !SPAN_ID.test(prev)))
     throw badEntry('its prev is no span id');
   checkSubject(subject, tenant);
-  const digest = blake3Digest(bytes);
   return {
     this: id,
     intent,
@@ -45,10 +59,9 @@ export function parseEntry(bytes: Uint8Array, tenant: string): Entry {
     ts,
     prev,
     ...(isRecord(signature) && typeof signature['kid'] === 'string' ? { kid: signature['kid'] } : {}),
-    payload: isRecord(payload) ? payload : {},
+    payload: isRecord(payload) && isHeld(intent) ? payload : NO_PAYLOAD,
     bytes,
-    digest,
-    hash: `blake3:${formatHex(digest)}`,
+    hash: blake3Hash(bytes),
   };
 }
 

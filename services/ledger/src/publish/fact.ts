@@ -1,6 +1,6 @@
 import { formatBase64, formatHex } from '@logline/canon-sign';
-import { type FactMessage, toFactMessage } from '@logline/jetstream';
-import { type Entry, parseEntry } from '../domain/entry.ts';
+import { type FactMessage, toWaitingFact } from '@logline/jetstream';
+import { type Entry, parseWaiting } from '../domain/entry.ts';
 import type { Log, Seal } from '../domain/seal.ts';
 import type { StoredFact } from '../storage/read-facts.ts';
 
@@ -24,20 +24,21 @@ export function toFacts({ after, entries, checkpoint }: Seal): Fact[] {
 }
 
 export function fromStored(stored: StoredFact, tenant: string): Fact {
-  return { ...stored, entry: parseEntry(stored.bytes, tenant) };
+  return { ...stored, entry: parseWaiting(stored.bytes, tenant) };
 }
 
 /** @param partition - that it goes out from: where the gate looks for the tenant next */
 export function toMessage(fact: Fact, { tenant, origin }: FactLog, partition = 0): FactMessage {
-  return toFactMessage(fact.entry, fact.bytes, {
+  const { entry, bytes, index } = fact;
+  return toWaitingFact(entry, bytes, { tenant, index }, () => ({
     tenant,
     log: origin,
-    index: fact.index,
+    index,
     leaf: formatHex(fact.leaf),
     timeMs: fact.timeMs,
     receiptSignature: formatBase64(fact.signature),
     trace: fact.trace,
     partition,
     ...(fact.checkpoint === undefined ? {} : { checkpoint: fact.checkpoint }),
-  });
+  }));
 }

@@ -17,6 +17,8 @@ SELECT q.log_id, q.idx, q.verdict_of, q.ts_ms, q.this,
        WITH ORDINALITY AS q(log_id, idx, verdict_of, ts_ms, this, start, length, n)`,
 };
 
+const HASH_PREFIX = 'blake3:';
+
 export type EntriesOfCommit = {
   readonly after: Pick<Log, 'logId' | 'timeMs'>;
   readonly entries: readonly Omit<SealedEntry, 'statement' | 'proof'>[];
@@ -34,7 +36,7 @@ export async function insertEntries(sql: Sql, seals: readonly EntriesOfCommit[])
     entries.map(({ entry }) => toUuid(entry.this)),
     startsOf(bytes),
     bytes.map(({ length }) => length),
-    concatenate(entries.map(({ entry }) => entry.digest)),
+    Buffer.from(entries.map(({ entry }) => entry.hash.slice(HASH_PREFIX.length)).join(''), 'hex'),
     concatenate(entries.map(({ leaf }) => leaf)),
     concatenate(entries.map(({ signature }) => signature)),
     Buffer.from(entries.map(({ trace }) => trace).join(''), 'hex'),
