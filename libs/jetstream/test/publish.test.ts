@@ -170,6 +170,15 @@ describe('publishFacts', () => {
     await publishFacts(ledger, facts);
     expect(await indexesOf('broken')).toEqual(upTo(10));
   });
+  it('goes on behind what a stranger has stored meanwhile', async () => {
+    const stranger = await world.connect('ledger');
+    await publishFacts(ledger, range('met', 0, 1)); // so that the end of the stream is known
+    await publishFacts(stranger, range('stranger', 0, 1));
+    await publishFacts(ledger, range('met', 1, 40));
+    await publishFacts(ledger, range('met', 40, 80));
+    expect(await indexesOf('met')).toEqual(upTo(80));
+    expect(await indexesOf('stranger')).toEqual([0]);
+  });
   it('keeps each log in order while another ledger publishes too, and while two calls run at once', async () => {
     const other = await world.connect('ledger');
     const publishAll = async (by: NatsConnection, tenant: string): Promise<void> => {

@@ -7,7 +7,7 @@ import {
 } from '@logline/contracts';
 import { callApi, PARKED_HEADERS, publishFacts, toFactMessage } from '@logline/jetstream';
 import { query, type Pool } from '@logline/postgres';
-import { specHash } from '@logline/tdln';
+import { fold, specHash } from '@logline/tdln';
 import {
   applySpan,
   buildService,
@@ -403,6 +403,30 @@ describe('the orchestrator', () => {
     expect(plans('bad')).toEqual([]);
     expect(await orchestrator.metric('orchestrator_stuck_logs')).toBe(1);
     expect((await orchestrator.readyz()).state['stuck logs']).toContain('bad');
+  });
+
+  it('looks only at the place of a fact whose intent says nothing to it', async () => {
+    const orchestrator = await start();
+    const tenant = await newTenant('beyond');
+    await untilFollowed('beyond');
+    const { log, knowledge } = system.logOf('beyond');
+    const [unread] = log.append(
+      [
+        signedSpan({
+          intent: 'registry.log.publish',
+          subject: tenant.subject,
+          key: testKey('client'),
+          payload: { log: 'published' },
+        }),
+      ],
+      Date.now(),
+    );
+    if (unread === undefined) throw new Error('nothing was appended');
+    fold(knowledge, { span: unread.span, ...unread.place });
+    await publishFacts(nc, [toFactMessage(unread.span, Buffer.from('a later version'), unread.place)]);
+    await askDeploy(tenant);
+    await eventually(() => expect(plans('beyond')).toHaveLength(1));
+    expect(await orchestrator.metric('orchestrator_parked_total')).toBe(0);
   });
 
   it('lets one lead; another one takes over when that one is killed', async () => {

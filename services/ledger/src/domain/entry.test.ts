@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseEntry } from './entry.ts';
+import { parseEntry, parseWaiting } from './entry.ts';
 
 const ID = 'urn:span:00000000-0000-7000-8000-000000000001';
 const GOOD = {
@@ -18,6 +18,18 @@ describe('an entry', () => {
       prev: ID,
       payload: {},
     });
+  });
+
+  it('is held without a payload while it waits, but for the keys of its log', () => {
+    const payload = { origin: 'logs.test/acme', log_key: 'vkey' };
+    for (const intent of ['registry.tenant.created', 'registry.log.rotated']) {
+      const bytes = bytesOf({ ...GOOD, intent, payload });
+      expect(parseWaiting(bytes, 'acme')).toEqual(parseEntry(bytes, 'acme'));
+      expect(parseWaiting(bytes, 'acme').payload).toEqual(payload);
+    }
+    const bytes = bytesOf({ ...GOOD, payload });
+    expect(parseEntry(bytes, 'acme').payload).toEqual(payload);
+    expect(parseWaiting(bytes, 'acme')).toEqual({ ...parseEntry(bytes, 'acme'), payload: {} });
   });
 
   it.each([
