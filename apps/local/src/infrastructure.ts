@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import {
   findNatsServer,
@@ -17,6 +18,8 @@ import type { Layout } from './layout.ts';
 import type { Secrets } from './secrets.ts';
 
 const WATCH_MS = 500;
+/** Nine processes share the machine with it, and with one core to itself it looks for no second one to wake. */
+const NATS_CORES = Math.max(1, Math.floor(availableParallelism() / 2));
 const PREFERRED_NATS_PORT = 4222;
 const PREFERRED_POSTGRES_PORT = 5432;
 
@@ -107,6 +110,7 @@ async function keepNats({ layout, secrets, runner, allowInstall, report, onChang
       ...(port === undefined ? { preferredPort: PREFERRED_NATS_PORT } : { port }),
       logFile: join(layout.logs, 'nats-server.log'),
       schedule: 'batch',
+      mostCores: NATS_CORES,
     });
   return keep('nats-server', start, { report, onChange });
 }

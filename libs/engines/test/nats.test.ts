@@ -8,6 +8,7 @@ import { findNatsServer } from '../src/nats/find.ts';
 import type { NatsHandle, StartNatsOptions } from '../src/nats/start.ts';
 import { startNats, stopNats } from '../src/nats/start.ts';
 import { isProcessAlive } from '../src/process/identity.ts';
+import { findFreePort } from '../src/process/ports.ts';
 import { CACHE_DIR, makeScratchDir, removeScratchDir } from './scratch-dir.ts';
 
 const admin = { user: 'admin', password: 'p"w\\ü\n$x' };
@@ -48,6 +49,13 @@ describe('startNats', () => {
     await connection.close();
     await expect(connect({ servers: server.url })).rejects.toThrow(/authorization/i);
     await expect(login(server, { user: 'admin', password: 'wrong' })).rejects.toThrow(/authorization/i);
+  });
+
+  it('runs on as many cores as it is told to', async () => {
+    const monitorPort = await findFreePort();
+    await start('cores', { mostCores: 1, monitorPort });
+    const varz = await fetch(`http://127.0.0.1:${monitorPort}/varz`);
+    expect(await varz.json()).toMatchObject({ gomaxprocs: 1 });
   });
 
   it('keeps its configuration, which has the passwords, to its user', async () => {

@@ -1,6 +1,7 @@
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { connect } from '@nats-io/transport-node';
+import { parentEnvironment } from '../config.ts';
 import { EngineError } from '../errors.ts';
 import { expectPortFree, findFreePort } from '../process/ports.ts';
 import { claimDirectory, forgetRecord, stopRecorded, writeRecord } from '../process/running-record.ts';
@@ -30,6 +31,8 @@ export type StartNatsOptions = {
   readonly detached?: boolean;
   readonly logFile: string;
   readonly schedule?: 'batch';
+  /** It runs on this many cores at once (Go's `GOMAXPROCS`); on all by default. */
+  readonly mostCores?: number;
 };
 
 /** A running server. `url` carries no user: clients connect with their own. */
@@ -72,7 +75,7 @@ export async function stopNats(dir: string): Promise<void> {
 }
 
 async function startOnPort(options: StartNatsOptions, port: number): Promise<NatsHandle> {
-  const { binary, dir, config, logFile, detached = false, schedule } = options;
+  const { binary, dir, config, logFile, detached = false, schedule, mostCores } = options;
   const configFile = await writeConfig(dir, {
     ...options,
     users: config.users,
@@ -88,6 +91,7 @@ async function startOnPort(options: StartNatsOptions, port: number): Promise<Nat
     logFile,
     detached,
     schedule,
+    ...(mostCores === undefined ? {} : { env: { ...parentEnvironment(), GOMAXPROCS: String(mostCores) } }),
     ...STOP,
   });
   writeRecord(dir, server, { detached, ...STOP });
