@@ -24,7 +24,7 @@ export type ServiceSpec = {
  * By itself V8 gives a busy process 128 MB for what has just been made, and never takes them back. With this an append costs up to 8 % more CPU time;
  * with a limit for the whole heap it would cost a third more.
  */
-const SMALL_NURSERY = '--max-semi-space-size=8';
+const SMALL_NURSERY = '--max-semi-space-size=16';
 const SOURCE_MAPS = '--enable-source-maps';
 
 export type Surroundings = {

@@ -45,7 +45,7 @@ export function migrateLedger(env: Readonly<Record<string, string>>): void {
 }
 
 // as apps/local starts it
-const NODE_FLAGS = ['--max-semi-space-size=8'];
+const NODE_FLAGS = ['--max-semi-space-size=16'];
 
 /** Resolves when its doors are open; whether it leads is in its log, or at /readyz. */
 export async function startLedger(env: Readonly<Record<string, string>>): Promise<LedgerProcess> {

@@ -21,6 +21,7 @@ const LARGE = 'large';
 const SAMPLE = Math.min(40_000, Math.max(5_000, Math.floor(entries / 5)));
 /** How long it has nothing to do before its memory is looked at. */
 const SETTLE_MS = 10_000;
+const EMPTY_BENCH = join(dirname(fileURLToPath(import.meta.url)), 'run-empty-bench.ts');
 const MAINTAIN = join(dirname(fileURLToPath(import.meta.url)), '..', 'dist', 'maintain.js');
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
@@ -46,8 +47,11 @@ try {
   const whenEmpty = await measureAppend(bench, LARGE);
   say(`${whenEmpty} receipts/s at ${2_000 + SAMPLE} entries`);
   await fill(bench);
+  // machines change within minutes: what it is compared with is measured right before and right after
+  const before = measureEmpty();
   const whenFull = await measureAppend(bench, LARGE);
-  say(`${whenFull} receipts/s at ${entries} entries`);
+  const ratio = (2 * whenFull) / (before + measureEmpty());
+  say(`${whenFull} receipts/s at ${entries} entries, ${ratio.toFixed(2)} of an empty log beside it`);
   await bench.close();
   const fsck = JSON.parse(
     execFileSync(process.execPath, [MAINTAIN, 'fsck', '--threads', '2'], {
@@ -62,7 +66,7 @@ try {
     `a ledger that leads ${tenants} logs: ${peakMb} MB at its peak, ${settledMb} MB when it has nothing to do`,
   );
   process.stdout.write(
-    `${JSON.stringify({ limits, whenEmpty, whenFull, fsckSeconds: fsck.seconds, entries: fsck.entries, tenants, rssMb: peakMb, settledRssMb: settledMb })}\n`,
+    `${JSON.stringify({ limits, whenEmpty, whenFull, ratio, fsckSeconds: fsck.seconds, entries: fsck.entries, tenants, rssMb: peakMb, settledRssMb: settledMb })}\n`,
   );
 } finally {
   await world.close();
@@ -74,6 +78,13 @@ async function measureAppend(bench: AppendBench, tenant: string): Promise<number
   const startMs = performance.now();
   await growLog(bench, { tenant, entries: SAMPLE });
   return Math.round((SAMPLE * 1000) / (performance.now() - startMs));
+}
+
+/** The same on a log that is all but empty, in a process of its own. */
+function measureEmpty(): number {
+  const args = [...process.execArgv, EMPTY_BENCH, String(SAMPLE)];
+  const stdout = execFileSync(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] }).toString();
+  return Number(stdout.trim().split('\n').at(-1));
 }
 
 async function fill(bench: AppendBench): Promise<void> {
