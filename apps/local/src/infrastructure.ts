@@ -18,7 +18,7 @@ import type { Layout } from './layout.ts';
 import type { Secrets } from './secrets.ts';
 
 const WATCH_MS = 500;
-/** Nine processes share the machine with it, and with one core to itself it looks for no second one to wake. */
+/** Nine processes share the machine with it: on a small one it looks for no second core to wake. */
 const NATS_CORES = Math.max(1, Math.floor(availableParallelism() / 2));
 const PREFERRED_NATS_PORT = 4222;
 const PREFERRED_POSTGRES_PORT = 5432;

@@ -21,7 +21,7 @@ export type ServiceSpec = {
 };
 
 /**
- * By itself V8 gives a busy process 128 MB for what has just been made, and never takes them back. With this an append costs up to 8 % more CPU time;
+ * By itself V8 gives a busy process 128 MB for what has just been made, and never takes them back. With this an append costs a few per cent more CPU time;
  * with a limit for the whole heap it would cost a third more.
  */
 const SMALL_NURSERY = '--max-semi-space-size=16';

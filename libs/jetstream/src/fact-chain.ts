@@ -4,7 +4,7 @@ import { JetStreamError } from './errors.ts';
 import type { FactMessage } from './fact-message.ts';
 import { connected, linkOf, newInbox } from './link.ts';
 import { toHeaders } from './header-lines.ts';
-import { parseStored, Publisher } from './publisher.ts';
+import { parseStored, Publisher, type Stored } from './publisher.ts';
 
 /** What is on its way at once. */
 const MOST_AT_ONCE = 256;
@@ -15,15 +15,16 @@ const EXPECTED_LAST = 'Nats-Expected-Last-Msg-Id';
 /**
  * Facts on their way into the stream without a round trip each, and still none before the one ahead of it: each asks that the stream's last message be the
  * one ahead, so that when one is refused all behind it are refused as well. (To ask for its sequence would not do: a stranger's message has it too.) So only
- * the last of a group is answered: where it is stored, all are. One call at a time; whoever else publishes to the stream meanwhile breaks the chain, which is
- * then begun anew.
+ * the last of a group is answered, and where it lies as far behind the group's beginning as it should, all are stored. Its own answer alone would not do: the
+ * server knows a duplicate before it looks at what is ahead. One call at a time; whoever else publishes to the stream meanwhile breaks the chain, which is then
+ * begun anew.
  */
 export class FactChain {
   readonly #nc: NatsConnection;
   readonly #publisher: Publisher;
   readonly #inbox: string;
-  /** Id of the stream's last message, as far as is known; undefined while it is not. */
-  #last: string | undefined;
+  /** The stream's last message, as far as is known; undefined while it is not. */
+  #last: Last | undefined;
   /** Waits for the answer to the group on its way. */
   #waiting: { take: (answer: Msg) => void; fail: (error: JetStreamError) => void } | undefined;
   #serial = 0;
@@ -36,8 +37,8 @@ export class FactChain {
   }
 
   /**
-   * How many of the facts, from the first, are stored. Fewer than all when somebody else has published, which says nothing against the rest; then some of the
-   * rest may be stored too.
+   * How many of the facts, from the first, are known to be stored. Fewer than all when somebody else has published, which says nothing against the rest; then
+   * some of the rest may be stored too.
    * @throws JetStreamError `UNAVAILABLE` (a prefix may be stored), and what the stream says of the last of a group
    */
   async publish(facts: readonly FactMessage[]): Promise<number> {
@@ -46,9 +47,10 @@ export class FactChain {
       while (stored < facts.length) {
         if (this.#last === undefined) {
           const { subject, body, headers, msgId } = facts[stored++] ?? NOTHING;
-          const { isDuplicate } = await this.#publisher.publish(subject, body, { headers: headers(), msgId });
+          const options = { headers: headers(), msgId };
+          const { isDuplicate, sequence } = await this.#publisher.publish(subject, body, options);
           // a duplicate lies somewhere, and seldom at the end
-          this.#last = isDuplicate ? undefined : msgId;
+          this.#last = isDuplicate ? undefined : { msgId, sequence };
           continue;
         }
         const group = firstGroup(facts, stored);
@@ -62,13 +64,13 @@ export class FactChain {
     }
   }
 
-  /** Whether all of them are stored; not when somebody else's message came among them. */
-  async #publishGroup(group: readonly FactMessage[], last: string): Promise<boolean> {
+  /** Whether all of them are known to be stored; not when somebody else's message came among them. */
+  async #publishGroup(group: readonly FactMessage[], last: Last): Promise<boolean> {
     await connected(this.#nc, 'facts', TIMEOUT_MS);
     const serial = ++this.#serial;
     const answer = this.#answerTo();
     try {
-      let ahead = last;
+      let ahead = last.msgId;
       for (const [at, { subject, body, headers, msgId }] of group.entries()) {
         this.#nc.publish(subject, body, {
           headers: toHeaders([...headers(), ['Nats-Msg-Id', msgId], [EXPECTED_LAST, ahead]]),
@@ -76,9 +78,10 @@ export class FactChain {
         });
         ahead = msgId;
       }
-      const isStored = outcomeOf(await answer.given);
-      this.#last = isStored ? ahead : undefined;
-      return isStored;
+      const stored = readAnswer(await answer.given);
+      const isWhole = stored?.isDuplicate === false && stored.sequence === last.sequence + group.length;
+      this.#last = isWhole ? { msgId: ahead, sequence: stored.sequence } : undefined;
+      return isWhole;
     } catch (error) {
       throw toJetStreamError('facts', error);
     } finally {
@@ -114,14 +117,15 @@ export class FactChain {
   }
 }
 
-/** Whether it is stored; not when another one than the one ahead was the stream's last. @throws JetStreamError for any other refusal */
-function outcomeOf(answer: Msg): boolean {
+type Last = { readonly msgId: string; readonly sequence: number };
+
+/** Undefined when another one than the one ahead was the stream's last. @throws JetStreamError for any other refusal */
+function readAnswer(answer: Msg): Stored | undefined {
   if (answer.headers?.code === 503) throw new JetStreamError('NO_STREAM', 'facts: no stream takes them');
   try {
-    parseStored('facts', answer.string());
-    return true;
+    return parseStored('facts', answer.string());
   } catch (error) {
-    if (error instanceof JetStreamError && error.code === 'CONFLICT') return false;
+    if (error instanceof JetStreamError && error.code === 'CONFLICT') return undefined;
     throw error;
   }
 }

@@ -40,15 +40,10 @@ function isName(name: string): boolean {
 const names = new Set<string>();
 const MOST_NAMES = 64;
 
-/**
- * The headers a message came with, each looked for when it is asked for: of the sixteen of a fact a reader asks for some, mostly in the order they were
- * written in. Of one name there is one.
- */
+/** The headers a message came with, each looked for when it is asked for: of the sixteen of a fact a reader asks for some. */
 export class ReceivedHeaders {
   readonly #text: string | undefined;
   readonly #client: MsgHdrs | undefined;
-  /** Where the last one ended, and the next one is likely to be. */
-  #from = 0;
 
   constructor(message: Msg) {
     const block = blockOf(message);
@@ -56,18 +51,13 @@ export class ReceivedHeaders {
     this.#client = block === undefined ? message.headers : undefined;
   }
 
-  /** By name as it was written. Undefined where there is none. */
+  /** By name as it was written; of several of one name the first. Undefined where there is none. */
   get(name: string): string | undefined {
-    const text = this.#text;
-    if (text === undefined) return this.#client?.has(name) === true ? this.#client.get(name) : undefined;
+    if (this.#text === undefined)
+      return this.#client?.has(name) === true ? this.#client.get(name) : undefined;
     const needle = needleOf(name);
-    let at = text.indexOf(needle, this.#from);
-    if (at === -1 && this.#from > 0) at = text.indexOf(needle);
-    if (at === -1) return undefined;
-    const start = at + needle.length;
-    const end = text.indexOf('\r\n', start);
-    this.#from = end === -1 ? text.length : end;
-    return text.slice(start, this.#from).trim();
+    const at = this.#text.indexOf(needle);
+    return at === -1 ? undefined : valueAt(this.#text, at + needle.length);
   }
 
   /** All of them, in the order they came in. */
@@ -112,3 +102,8 @@ function needleOf(name: string): string {
   return needle;
 }
 const needles = new Map<string, string>();
+
+function valueAt(text: string, from: number): string {
+  const end = text.indexOf('\r\n', from);
+  return text.slice(from, end === -1 ? text.length : end).trim();
+}

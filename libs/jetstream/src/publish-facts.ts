@@ -41,24 +41,35 @@ async function publishChained(
   if (stored < facts.length) await publishApart(nc, facts.slice(stored));
 }
 
-/** With nothing to rest on but the stream's own order. */
+/** With nothing to rest on but the stream's own order. What is stored already comes first, as a rule: one by one it is recognised. */
 async function publishApart(nc: NatsConnection, facts: readonly FactMessage[]): Promise<void> {
-  if (facts.length <= MOST_ONE_BY_ONE) return await publishOneByOne(nc, facts);
-  for (const batch of toBatches(facts)) {
+  const isFew = facts.length <= MOST_ONE_BY_ONE;
+  const done = await publishOneByOne(nc, facts, isFew ? 'all' : 'the first that is new');
+  for (const batch of toBatches(facts.slice(done))) {
     try {
       await publishBatch(nc, batch);
     } catch (error) {
-      // a batch is refused whole when one of its facts is stored already; one by one each is recognised
+      // a batch is refused whole when one of its facts is stored already
       if (!(error instanceof JetStreamError) || error.code !== 'DUPLICATE') throw error;
-      await publishOneByOne(nc, batch);
+      await publishOneByOne(nc, batch, 'all');
     }
   }
 }
 
-async function publishOneByOne(nc: NatsConnection, facts: readonly FactMessage[]): Promise<void> {
+/** How many it has sent. */
+async function publishOneByOne(
+  nc: NatsConnection,
+  facts: readonly FactMessage[],
+  upTo: 'all' | 'the first that is new',
+): Promise<number> {
   const publisher = new Publisher(nc);
-  for (const { subject, body, headers, msgId } of facts)
-    await publisher.publish(subject, body, { headers: headers(), msgId });
+  let done = 0;
+  for (const { subject, body, headers, msgId } of facts) {
+    const { isDuplicate } = await publisher.publish(subject, body, { headers: headers(), msgId });
+    done++;
+    if (!isDuplicate && upTo !== 'all') break;
+  }
+  return done;
 }
 
 /**

@@ -179,6 +179,26 @@ describe('publishFacts', () => {
     expect(await indexesOf('met')).toEqual(upTo(80));
     expect(await indexesOf('stranger')).toEqual([0]);
   });
+  it.each([1, 2])(
+    'is not taken in by facts that another ledger has stored: %i behind one that is not',
+    async (behind) => {
+      const [mine, theirs] = [`mine-${behind}`, `theirs-${behind}`];
+      const other = await world.connect('ledger');
+      await publishFacts(ledger, range(`ahead-${behind}`, 0, 1)); // so that the end of the stream is known
+      await publishFacts(other, range(theirs, 0, 1));
+      // the first is refused without a word; the second is a duplicate, which is not, and the third finds that one ahead
+      await publishFacts(ledger, [...range(mine, 0, 1), ...range(theirs, 0, behind)]);
+      expect(await indexesOf(mine)).toEqual([0]);
+      expect(await indexesOf(theirs)).toEqual(upTo(behind));
+    },
+  );
+  it('sends what is stored already once more, and the rest behind it', async () => {
+    const other = await world.connect('ledger');
+    await publishFacts(ledger, range('half', 0, 1));
+    await publishFacts(other, range('half', 1, 60));
+    await publishFacts(ledger, range('half', 1, 150));
+    expect(await indexesOf('half')).toEqual(upTo(150));
+  });
   it('keeps each log in order while another ledger publishes too, and while two calls run at once', async () => {
     const other = await world.connect('ledger');
     const publishAll = async (by: NatsConnection, tenant: string): Promise<void> => {

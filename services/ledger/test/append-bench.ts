@@ -8,6 +8,7 @@ import {
 } from '@logline/contracts';
 import { lastFactOf, publishFacts } from '@logline/jetstream';
 import { openPool, type Pool } from '@logline/postgres';
+import { eventually } from '@logline/testing';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { AnchorKeeper } from '../src/anchor/anchor-keeper.ts';
 import { type AnchorStore, anchorStore } from '../src/anchor/anchor.store.ts';
@@ -36,6 +37,8 @@ export type AppendBench = {
   append(envelope: Uint8Array): Promise<readonly Uint8Array[]>;
   /** Turns so far, and milliseconds spent committing and anchoring. */
   readonly turns: { count: number; commitMs: number; anchorMs: number; entries: number };
+  /** Resolves when all facts are out. */
+  drained(): Promise<void>;
   close(): Promise<void>;
 };
 
@@ -109,6 +112,7 @@ export async function openAppendBench({
         for (const reply of own) replies.delete(reply);
       }
     },
+    drained: () => eventually(() => expectNone(lane.backlog), { withinMs: 60_000 }),
     close: async () => {
       await append.stop();
       await lane.stop();
@@ -117,7 +121,10 @@ export async function openAppendBench({
   };
 }
 
-/** Without a broker there is nowhere to put it. */
+function expectNone(backlog: number): void {
+  if (backlog > 0) throw new Error(`${backlog} facts wait`);
+}
+
 /** What an anchor would say if this database had always been this one's. */
 async function standing(pool: Pool, leaseName: string): Promise<Anchor | undefined> {
   const { tip, isEmpty, epoch } = await loadTip(onPool(pool), 0, leaseName);
@@ -131,6 +138,7 @@ async function standing(pool: Pool, leaseName: string): Promise<Anchor | undefin
   };
 }
 
+/** Without a broker there is nowhere to put it. */
 function inMemory(first: Anchor | undefined): AnchorStore {
   let anchor = first;
   let sequence = 0;

@@ -31,7 +31,7 @@ export type StartNatsOptions = {
   readonly detached?: boolean;
   readonly logFile: string;
   readonly schedule?: 'batch';
-  /** It runs on this many cores at once (Go's `GOMAXPROCS`); on all by default. */
+  /** It runs on this many cores at once (Go's `GOMAXPROCS`), unless the environment says so already; on all by default. */
   readonly mostCores?: number;
 };
 
@@ -91,7 +91,7 @@ async function startOnPort(options: StartNatsOptions, port: number): Promise<Nat
     logFile,
     detached,
     schedule,
-    ...(mostCores === undefined ? {} : { env: { ...parentEnvironment(), GOMAXPROCS: String(mostCores) } }),
+    ...(mostCores === undefined ? {} : { env: { GOMAXPROCS: String(mostCores), ...parentEnvironment() } }),
     ...STOP,
   });
   writeRecord(dir, server, { detached, ...STOP });

@@ -181,6 +181,8 @@ async function breakLine(
   };
 }
 
+const BACK_WITHIN_MS = 30_000;
+
 async function endEngine(
   { kind, how, afterMs, awayMs }: Extract<Fault, { kind: 'postgres' | 'nats' }>,
   ground: FaultGround,
@@ -189,7 +191,8 @@ async function endEngine(
   return after(`${kind}: ${how}`, afterMs, ground, async () => {
     await engine.end(how);
     await new Promise((resolve) => setTimeout(resolve, awayMs));
-    await engine.start();
+    // on a disk that is full just now it does not start
+    await eventually(() => engine.start(), { withinMs: BACK_WITHIN_MS });
     ground.tell(`${kind} is back`);
   });
 }

@@ -119,14 +119,21 @@ async function openPostgres(
       ...(port === undefined ? {} : { port }),
     });
   let server = await start();
+  let starting: Promise<void> = Promise.resolve();
   const { port } = server;
   return {
     server: () => server,
     postgres: {
       end: (how) => (how === 'kill' ? server.kill() : server.stop()),
-      start: async () => {
-        await server.kill(); // one that lives is not started twice, one that panicked is swept up
-        server = await start(port);
+      // one after the other: two faults may want it back
+      start: () => {
+        starting = starting
+          .catch(() => undefined)
+          .then(async () => {
+            await server.kill(); // one that lives is not started twice, one that panicked is swept up
+            server = await start(port);
+          });
+        return starting;
       },
     },
   };
