@@ -79,7 +79,6 @@ export function parseFactHeaders(read: (name: string) => string | undefined): Fa
       throw new ContractError('BAD_HEADERS', `a fact has no header ${name}`);
     return value;
   };
-  // in the order they are written in, in which they are found fastest
   const tenant = need(FACT_HEADERS.tenant);
   const log = need(FACT_HEADERS.log);
   const index = Number(need(FACT_HEADERS.index));
