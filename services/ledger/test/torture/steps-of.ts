@@ -31,7 +31,6 @@ export type Step = {
 
 const BEFORE_SENT_ANSWERED = ['before', 'sent', 'answered'] as const;
 const BEFORE_SENT = ['before', 'sent'] as const;
-const SENT_ANSWERED = ['sent', 'answered'] as const;
 /** Of what only reads: whether it was sent makes no difference. */
 const BEFORE_ANSWERED = ['before', 'answered'] as const;
 
@@ -87,9 +86,9 @@ export const STEPS: readonly Step[] = [
   ...each(['nats envelope ack'], BEFORE_SENT, TURN),
   ...each(['nats envelope nak'], BEFORE_SENT, { when: 'turn', wants: 'long talk', beside: 'contend' }),
   ...each(['nats envelope wpi'], BEFORE_SENT, { when: 'turn', beside: 'silence' }),
-  // facts: the first of a chain, those behind it, and all of them
-  ...each(['nats chain first', 'nats chain next'], BEFORE_SENT_ANSWERED, TURN),
-  ...each(['nats chain whole'], SENT_ANSWERED, TURN),
+  // facts that leave together: the last one alone is answered
+  ...each(['nats chain first', 'nats chain next'], BEFORE_SENT, TURN),
+  ...each(['nats chain last'], BEFORE_SENT_ANSWERED, TURN),
   // alone while it is not known what lies ahead of it
   ...each(['nats fact'], BEFORE_SENT_ANSWERED, TAKEOVER),
   ...each(['nats batch first', 'nats batch commit'], BEFORE_SENT_ANSWERED, RARE),
@@ -118,14 +117,15 @@ export const STEPS: readonly Step[] = [
     BEFORE_SENT_ANSWERED,
     MOVE,
   ),
-  ...each(['move pg commit', 'move nats anchor', 'move nats stream info'], BEFORE_SENT_ANSWERED, MOVE),
-  // into a partition that has never had a commit
-  ...each(['move pg seize_lease'], BEFORE_SENT_ANSWERED, { when: 'move', isOptional: true }),
-  ...lost(['nats anchor answered', 'nats chain first answered', 'nats chain next answered'], TURN),
-  ...lost(
-    ['nats chain first before', 'nats chain next before', 'nats reply before', 'nats envelope ack before'],
-    TURN,
-  ),
+  ...each(['move pg commit', 'move nats anchor'], BEFORE_SENT_ANSWERED, MOVE),
+  // into a partition that has never had a commit; where FACTS holds none of the log
+  ...each(['move pg seize_lease', 'move nats stream info'], BEFORE_SENT_ANSWERED, {
+    when: 'move',
+    isOptional: true,
+  }),
+  ...lost(['nats anchor answered', 'nats chain last answered'], TURN),
+  ...lost(['nats chain first before', 'nats chain next before', 'nats chain last before'], TURN),
+  ...lost(['nats reply before', 'nats envelope ack before'], TURN),
   ...lost(['nats recheck answered'], { when: 'turn', wants: 'stale' }),
   ...lost(['nats fact answered', 'nats stream msg get answered'], TAKEOVER),
   ...lost(['nats stream msg get of anchor answered', 'nats consumer create answered'], TAKEOVER),

@@ -117,23 +117,29 @@ Client.prototype.query = function (this: Inside, config: Inside, values: Inside,
   });
 };
 
-/** Of each message that waits for an answer: the inbox it waits at, and what the answer is called. */
-const awaited = new Map<string, { readonly name: string; readonly chain?: Chain }>();
-/** Facts that left together, each behind the one ahead. They have an inbox in common. */
-type Chain = { readonly inbox: string; sent: number; answered: number };
-let chain: Chain = { inbox: '', sent: 0, answered: 0 };
+/** Of each message that waits for an answer: what the answer is called, by the inbox it comes to. */
+const awaited = new Map<string, string>();
+/** Whether the last fact of the group that goes out is still to come: it alone has an inbox. */
+let isInChain = false;
 
-/** The chain that this fact belongs to: the last one, or with it begins a new one. */
-function joinChain(reply: string, flush: () => void): Chain {
-  const inbox = reply.slice(0, reply.lastIndexOf('.'));
-  if (chain.inbox !== inbox) {
-    chain = { inbox, sent: 0, answered: 0 };
-    // all of it is published in one go; this runs behind the last
-    queueMicrotask(() => pass('nats chain whole sent', flush));
-  }
-  chain.sent++;
-  return chain;
+/** Of facts that leave together, each behind the one ahead. */
+function nextOfChain(reply: string): string {
+  const isFirst = !isInChain;
+  isInChain = reply === '';
+  return `nats chain ${isInChain ? (isFirst ? 'first' : 'next') : 'last'}`;
 }
+
+/** Out of what is sent: our own headers are text and keep nothing else. */
+function headerOf(headers: Inside, name: string): string {
+  const lines = headers === undefined ? [] : text.decode(headers.encode()).split('\r\n');
+  return (
+    lines
+      .find((line) => line.startsWith(`${name}:`))
+      ?.slice(name.length + 1)
+      .trim() ?? ''
+  );
+}
+const text = new TextDecoder();
 
 const publish = ProtocolHandler.prototype.publish;
 ProtocolHandler.prototype.publish = function (
@@ -143,16 +149,11 @@ ProtocolHandler.prototype.publish = function (
   options: Inside,
 ): void {
   const reply: string = options?.reply ?? '';
-  const own = options?.headers?.get('Nats-Expected-Last-Msg-Id')
-    ? joinChain(reply, () => this.flushPending())
-    : undefined;
-  const name =
-    own === undefined
-      ? nameOf(subject, payload, options?.headers)
-      : `nats chain ${own.sent === 1 ? 'first' : 'next'}`;
+  const headers: Inside = options?.headers;
+  const isOfChain = headerOf(headers, 'Nats-Expected-Last-Msg-Id') !== '';
+  const name = isOfChain ? nextOfChain(reply) : nameOf(subject, payload, headers);
   // what a pull brings are envelopes
-  if (reply !== '' && name !== 'nats consumer msg next')
-    awaited.set(reply, { name, ...(own === undefined ? {} : { chain: own }) });
+  if (reply !== '' && name !== 'nats consumer msg next') awaited.set(reply, name);
   const before = pass(`${name} before`);
   if (before === 'drop') return;
   if (before === 'cut') this.transport.disconnect();
@@ -163,21 +164,16 @@ ProtocolHandler.prototype.publish = function (
 };
 
 const processMsg = ProtocolHandler.prototype.processMsg;
-const text = new TextDecoder();
 ProtocolHandler.prototype.processMsg = function (this: Inside, message: Inside, data: Inside): void {
   const reply = message.reply === undefined ? '' : text.decode(message.reply);
   const answered = awaited.get(text.decode(message.subject));
-  const step = reply.includes('.ACCEPT.') ? 'nats envelope arrived' : answered && `${answered.name} answered`;
+  const step = reply.includes('.ACCEPT.') ? 'nats envelope arrived' : answered && `${answered} answered`;
   const what = step === undefined ? undefined : pass(step);
   if (what === 'drop') return;
   if (what === 'cut') this.transport.disconnect();
   if (what === 'double') processMsg.call(this, message, data);
   processMsg.call(this, message, data);
-  if (answered === undefined) return;
   awaited.delete(text.decode(message.subject));
-  const { chain: own } = answered;
-  if (own === undefined || ++own.answered < own.sent) return;
-  if (pass('nats chain whole answered') === 'cut') this.transport.disconnect();
 };
 
 /** What a message is, by where it goes. What nobody has thought of has its subject for a name. */
@@ -187,9 +183,9 @@ function nameOf(subject: string, payload: unknown, headers: Inside): string {
     case '_INBOX':
       return 'nats reply';
     case 'fact': {
-      const at = headers?.get('Nats-Batch-Sequence');
-      if (!at) return 'nats fact';
-      if (headers.get('Nats-Batch-Commit')) return 'nats batch commit';
+      const at = headerOf(headers, 'Nats-Batch-Sequence');
+      if (at === '') return 'nats fact';
+      if (headerOf(headers, 'Nats-Batch-Commit') !== '') return 'nats batch commit';
       return at === '1' ? 'nats batch first' : 'nats batch middle';
     }
     case '$KV':

@@ -2,7 +2,7 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { formatTable, torture } from './torture.ts';
+import { formatTable, torture, unseenSteps } from './torture.ts';
 
 describe('a tortured ledger', () => {
   it('keeps every promise, whatever is broken and whenever', async () => {
@@ -19,6 +19,7 @@ describe('a tortured ledger', () => {
     for (const why of result.skipped) console.log(`skipped: ${why}`);
     expect(result.failures, formatTable(result)).toEqual([]);
     expect(result.runs).toBe(25);
+    expect(unseenSteps(result)).toEqual([]);
     expect(result.faults.size).toBeGreaterThan(5);
   }, 300_000);
 });

@@ -210,6 +210,12 @@ export function unlistedSteps({ stepsSeen }: Pick<Torture, 'stepsSeen'>): readon
   return [...stepsSeen].filter((step) => !isListed(step)).toSorted();
 }
 
+/** Steps that any turn passes, and none did: their names have changed, and nobody would be hit there any more. */
+export function unseenSteps({ stepsSeen }: Pick<Torture, 'stepsSeen'>): readonly string[] {
+  const ofAnyTurn = STEPS.filter((step) => step.when === 'turn' && !('wants' in step) && !('beside' in step));
+  return [...new Set(ofAnyTurn.map(({ name }) => name))].filter((name) => !stepsSeen.has(name)).toSorted();
+}
+
 /** What was done, for people: faults by kind, then the steps. */
 export function formatTable(done: Torture): string {
   const listed = STEPS.map(keyOf);
