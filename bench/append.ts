@@ -48,7 +48,7 @@ async function measureLoad(
 ): Promise<LoadFigures> {
   const tenant = await bearBenchTenant(home, `bench-${kind}-${Date.now().toString(36)}`);
   say(`${kind} spans: warming up …`);
-  await warmUp(tenant, kind);
+  await warmUp(tenant, kind, 'singles');
 
   const singles = prepareRequests(tenant, { kind, requests: seconds * 3_500, spansPerRequest: 1 });
   const start = await settle(tenant);
@@ -60,6 +60,8 @@ async function measureLoad(
     `${perSecond(one)} receipts/s, one span a request, ${IN_FLIGHT} in flight; p50 ${percentile(one, 0.5)} ms, p99 ${percentile(one, 0.99)} ms`,
   );
 
+  await warmUp(tenant, kind, 'batches');
+  const rested = await settle(tenant);
   const batches = prepareRequests(tenant, {
     kind,
     requests: Math.ceil((seconds * 10_000) / BATCH_SPANS),
@@ -79,7 +81,7 @@ async function measureLoad(
     append_p99_ms: percentile(one, 0.99),
     views_behind_ms: Math.round(between.afterMs),
     batch_spans_per_s: perSecond(many),
-    batch_entries_per_s: Math.round((end.size - between.size) / many.elapsedS),
+    batch_entries_per_s: Math.round((end.size - rested.size) / many.elapsedS),
     latency_p50_ms: percentile(steady, 0.5),
     latency_p99_ms: percentile(steady, 0.99),
     cpu_us_per_span: cpu,
@@ -87,14 +89,16 @@ async function measureLoad(
   };
 }
 
-/** Every process has compiled what it will run, before anything is counted: that takes V8 some ten seconds of work in each of nine processes. */
-async function warmUp(tenant: BenchTenant, kind: SpanKind): Promise<void> {
-  const singles = prepareRequests(tenant, { kind, requests: WARM_UP_S * 2_500, spansPerRequest: 1 });
-  await driveInFlight(tenant, singles, { inFlight: IN_FLIGHT, seconds: WARM_UP_S });
-  const batches = prepareRequests(tenant, { kind, requests: WARM_UP_S * 60, spansPerRequest: BATCH_SPANS });
-  await driveInFlight(tenant, batches, { inFlight: BATCHES_IN_FLIGHT, seconds: WARM_UP_S });
+/**
+ * Every process has compiled what it will run before anything is counted: that takes V8 some ten seconds of work in each of nine processes, and twice that
+ * where a few large requests come instead of many small ones.
+ */
+async function warmUp(tenant: BenchTenant, kind: SpanKind, what: 'singles' | 'batches'): Promise<void> {
+  const [seconds, perSecond, spansPerRequest, inFlight] =
+    what === 'singles' ? [12, 2_500, 1, IN_FLIGHT] : [18, 60, BATCH_SPANS, BATCHES_IN_FLIGHT];
+  const requests = prepareRequests(tenant, { kind, requests: seconds * perSecond, spansPerRequest });
+  await driveInFlight(tenant, requests, { inFlight, seconds });
 }
-const WARM_UP_S = 10;
 
 function perSecond({ spans, elapsedS }: Driven): number {
   return Math.round(spans / elapsedS);
