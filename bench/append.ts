@@ -30,7 +30,13 @@ type LoadFigures = {
 /** Of the lightest span, and under `apply` the same of the heaviest one. */
 export type AppendFigures = LoadFigures & { readonly apply: LoadFigures };
 
-type AppendOptions = { readonly seconds: number; readonly say: (line: string) => void };
+type AppendOptions = {
+  /** Of each figure. */
+  readonly seconds: number;
+  /** Before single requests, and before large ones. */
+  readonly warmUpS: { readonly singles: number; readonly batches: number };
+  readonly say: (line: string) => void;
+};
 
 /**
  * Receipts over HTTP, by requests made and signed beforehand; request signature and span signature are both checked by the system, and by the load
@@ -44,11 +50,11 @@ export async function measureAppend(home: string, options: AppendOptions): Promi
 async function measureLoad(
   home: string,
   kind: SpanKind,
-  { seconds, say }: AppendOptions,
+  { seconds, warmUpS, say }: AppendOptions,
 ): Promise<LoadFigures> {
   const tenant = await bearBenchTenant(home, `bench-${kind}-${Date.now().toString(36)}`);
   say(`${kind} spans: warming up …`);
-  await warmUp(tenant, kind, 'singles');
+  await warmUp(tenant, kind, 'singles', warmUpS.singles);
 
   const singles = prepareRequests(tenant, { kind, requests: seconds * 3_500, spansPerRequest: 1 });
   const start = await settle(tenant);
@@ -60,7 +66,7 @@ async function measureLoad(
     `${perSecond(one)} receipts/s, one span a request, ${IN_FLIGHT} in flight; p50 ${percentile(one, 0.5)} ms, p99 ${percentile(one, 0.99)} ms`,
   );
 
-  await warmUp(tenant, kind, 'batches');
+  await warmUp(tenant, kind, 'batches', warmUpS.batches);
   const rested = await settle(tenant);
   const batches = prepareRequests(tenant, {
     kind,
@@ -93,9 +99,14 @@ async function measureLoad(
  * Every process has compiled what it will run before anything is counted: that takes V8 some ten seconds of work in each of nine processes, and twice that
  * where a few large requests come instead of many small ones.
  */
-async function warmUp(tenant: BenchTenant, kind: SpanKind, what: 'singles' | 'batches'): Promise<void> {
-  const [seconds, perSecond, spansPerRequest, inFlight] =
-    what === 'singles' ? [12, 2_500, 1, IN_FLIGHT] : [18, 60, BATCH_SPANS, BATCHES_IN_FLIGHT];
+async function warmUp(
+  tenant: BenchTenant,
+  kind: SpanKind,
+  what: 'singles' | 'batches',
+  seconds: number,
+): Promise<void> {
+  const [perSecond, spansPerRequest, inFlight] =
+    what === 'singles' ? [2_500, 1, IN_FLIGHT] : [60, BATCH_SPANS, BATCHES_IN_FLIGHT];
   const requests = prepareRequests(tenant, { kind, requests: seconds * perSecond, spansPerRequest });
   await driveInFlight(tenant, requests, { inFlight, seconds });
 }

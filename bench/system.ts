@@ -29,7 +29,11 @@ export async function measureSystem({ isQuick, say }: SystemOptions): Promise<Sy
     }
     const startWarmS = warm.toSorted((a, b) => a - b)[Math.floor(warm.length / 2)] ?? Number.NaN;
     say(`warm start: ${startWarmS.toFixed(2)} s`);
-    const load = await measureAppend(home, { seconds: isQuick ? 5 : 20, say });
+    const load = await measureAppend(home, {
+      seconds: isQuick ? 5 : 20,
+      warmUpS: isQuick ? { singles: 8, batches: 10 } : { singles: 12, batches: 18 },
+      say,
+    });
     return { start_first_s: round(cold), start_warm_s: round(startWarmS), ...load };
   } finally {
     await runScript(home, [STOP]);
