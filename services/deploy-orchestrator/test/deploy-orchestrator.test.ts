@@ -406,7 +406,7 @@ describe('the orchestrator', () => {
   });
 
   it('looks only at the place of a fact whose intent says nothing to it', async () => {
-    const orchestrator = await start();
+    await start();
     const tenant = await newTenant('beyond');
     await untilFollowed('beyond');
     const { log, knowledge } = system.logOf('beyond');
@@ -425,8 +425,8 @@ describe('the orchestrator', () => {
     fold(knowledge, { span: unread.span, ...unread.place });
     await publishFacts(nc, [toFactMessage(unread.span, Buffer.from('a later version'), unread.place)]);
     await askDeploy(tenant);
+    // parked, it would keep the deploy behind it waiting
     await eventually(() => expect(plans('beyond')).toHaveLength(1));
-    expect(await orchestrator.metric('orchestrator_parked_total')).toBe(0);
   });
 
   it('lets one lead; another one takes over when that one is killed', async () => {
