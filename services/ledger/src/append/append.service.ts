@@ -21,7 +21,7 @@ import type { Memory } from './memory.ts';
 import { pause } from './pause.ts';
 import type { ReceiptHold } from './receipt-hold.ts';
 import { type Answer, takeTurn, type TurnContext, type TurnResult } from './turn.ts';
-import { type Waiting, WaitingRoom } from './waiting-room.ts';
+import { splitWaiting, type Waiting, WaitingRoom } from './waiting-room.ts';
 
 export type AppendParts = Omit<TurnContext, 'lease' | 'tip'> & {
   readonly leaseName: string;
@@ -43,6 +43,8 @@ export type AppendParts = Omit<TurnContext, 'lease' | 'tip'> & {
   readonly onDeposed: () => void;
   /** Every commit, as soon as it is one. Never waits, never throws. */
   readonly committed?: (seals: readonly Seal[]) => void;
+  /** Something may have been committed that `committed` has not told of: by a turn in doubt, by another leader, by a move of a tenant. Never waits, never throws. */
+  readonly committedUnheard?: () => void;
   /** Keeps receipts back until witnesses have cosigned them; left out, nothing waits. */
   readonly hold?: ReceiptHold | undefined;
   readonly metrics: AppendMetrics;
@@ -156,7 +158,7 @@ export class AppendService {
         return;
       } catch (error) {
         this.#parts.metrics.failed(error);
-        this.#memory.forget();
+        if (!isOfOneLog(error)) this.#memory.forget();
         const reaction = reactionTo(error);
         if (reaction !== 'again' && reaction !== 'refuse')
           this.#parts.log.warn({ err: error, attempt, envelopes: turn.length, reaction }, 'a turn failed');
@@ -188,15 +190,18 @@ export class AppendService {
     fail(turn, notLeading());
   }
 
-  /** One of them cannot be taken: each alone, so that the others go through. */
+  /** One of them cannot be taken: by halves, down to a single request, so that the others go through, and together as far as they can. */
   async #takeApart(
     turn: readonly Waiting[],
     error: unknown,
     epoch: number,
     signal: AbortSignal,
   ): Promise<void> {
-    if (turn.length > 1) {
-      for (const waiting of turn) await this.#settle([waiting], epoch, signal);
+    const parts = turn.length > 1 ? turn : turn.flatMap(splitWaiting);
+    if (parts.length > 1) {
+      const half = Math.ceil(parts.length / 2);
+      await this.#settle(parts.slice(0, half), epoch, signal);
+      await this.#settle(parts.slice(half), epoch, signal);
       return;
     }
     for (const { requests } of turn) for (const request of requests) this.#answerAll(request, '500_INTERNAL');
@@ -217,8 +222,11 @@ export class AppendService {
     if (this.#refusal !== undefined) this.#parts.log.info({ partition }, 'the anchor stands: signing again');
     this.#refusal = undefined;
     if (this.#inDoubt === undefined) return tip;
-    for (const log of await loadLogs(connection, partition, [...this.#inDoubt]))
-      lane.push({ log, size: log.size, facts: [] });
+    if (this.#inDoubt.size > 0) {
+      for (const log of await loadLogs(connection, partition, [...this.#inDoubt]))
+        lane.push({ log, size: log.size, facts: [] });
+      this.#parts.committedUnheard?.();
+    }
     this.#inDoubt = undefined;
     return tip;
   }
@@ -379,6 +387,11 @@ function leavesDoubt(error: unknown): boolean {
     (error instanceof PostgresError && error.code === 'COMMIT_UNKNOWN') ||
     (error instanceof LedgerError && error.code === 'LOG_MOVED')
   );
+}
+
+/** What is stored of one log is damaged: of the others all is remembered as it is. */
+function isOfOneLog(error: unknown): boolean {
+  return error instanceof LedgerError && error.code === 'LOG_CORRUPT';
 }
 
 type Reaction = 'again' | 'later' | 'refuse' | 'apart' | 'depose' | 'fail';

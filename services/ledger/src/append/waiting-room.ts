@@ -11,6 +11,26 @@ export type Waiting = {
   readonly fail: (error: unknown) => void;
 };
 
+/** One for each request. The envelope is settled when all of them are; it fails with the first that does. */
+export function splitWaiting({ requests, done, fail }: Waiting): readonly Waiting[] {
+  let open = requests.length;
+  let failure: { readonly error: unknown } | undefined;
+  const settled = (): void => {
+    if (--open > 0) return;
+    if (failure === undefined) done();
+    else fail(failure.error);
+  };
+  return requests.map((request) => ({
+    requests: [request],
+    ...sizeOf([request]),
+    done: settled,
+    fail: (error) => {
+      failure ??= { error };
+      settled();
+    },
+  }));
+}
+
 /** So that a turn stays within some hundred milliseconds and some MiB, however many wait. Each log costs two signatures more, and its tree before and after. */
 const MOST_SPANS = 2_048;
 const MOST_BYTES = 4 * 1024 * 1024;
@@ -28,12 +48,7 @@ export class WaitingRoom {
   /** Enters at once; resolves when the turn that took it is settled, rejects when none will. */
   enter(requests: readonly BatchRequest[]): Promise<void> {
     return new Promise((resolve, reject) => {
-      const all = requests.flatMap((request) => request.spans);
-      const bytes = all.reduce(
-        (sum, { entry, verdict }) => sum + entry.bytes.length + (verdict?.bytes.length ?? 0),
-        0,
-      );
-      this.#waiting.push({ requests, spans: all.length, bytes, done: resolve, fail: reject });
+      this.#waiting.push({ requests, ...sizeOf(requests), done: resolve, fail: reject });
       this.#wake();
     });
   }
@@ -60,4 +75,13 @@ export class WaitingRoom {
   empty(error: Error): void {
     for (const { fail } of this.#waiting.splice(0)) fail(error);
   }
+}
+
+function sizeOf(requests: readonly BatchRequest[]): Pick<Waiting, 'spans' | 'bytes'> {
+  const all = requests.flatMap((request) => request.spans);
+  const bytes = all.reduce(
+    (sum, { entry, verdict }) => sum + entry.bytes.length + (verdict?.bytes.length ?? 0),
+    0,
+  );
+  return { spans: all.length, bytes };
 }

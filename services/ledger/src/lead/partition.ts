@@ -24,7 +24,6 @@ import { fromStored } from '../publish/fact.ts';
 import { FactsLane } from '../publish/facts-lane.ts';
 import { lastPublishedIn } from '../publish/last-published.ts';
 import { AppendConnection } from '../storage/append-connection.ts';
-import { loadCosignatures } from '../storage/load-cosignatures.ts';
 import { loadPartition } from '../storage/load-logs.ts';
 import { onPool } from '../storage/on-pool.ts';
 import { pruneSpent } from '../storage/prune-spent.ts';
@@ -109,7 +108,7 @@ export function assemblePartition(parts: PartitionParts): Partition {
     clock: Date.now,
   });
   const { witnessing } = parts;
-  const witnesses = witnessing && assembleWitnesses(witnessing, { sql, publisher, log });
+  const witnesses = witnessing && assembleWitnesses(witnessing, { partition, sql, publisher, log });
   const hold =
     witnesses !== undefined && witnessing?.mode === 'fail_closed'
       ? new ReceiptHold(witnesses, (tenant) => `${origin}/${tenant}`, Date.now)
@@ -137,6 +136,7 @@ export function assemblePartition(parts: PartitionParts): Partition {
     recheck: (request, bodies) => rechecks.add(request, bodies),
     onDeposed: () => leadership.lose(),
     committed: (seals) => witnesses?.committed(seals),
+    committedUnheard: () => witnesses?.refresh(),
     hold,
     metrics,
     log,
@@ -150,12 +150,7 @@ export function assemblePartition(parts: PartitionParts): Partition {
     begin: async (epoch) => {
       const logs = await loadPartition(sql, partition);
       lane.start(logs.map((one) => ({ log: one, size: one.size })));
-      if (witnesses !== undefined) {
-        const cosigned = await loadCosignatures(sql, partition);
-        witnesses.start(
-          logs.map((one) => ({ log: one, size: one.size, cosigned: cosigned.get(one.logId) ?? new Map() })),
-        );
-      }
+      await witnesses?.start();
       append.lead(epoch);
       chores = setInterval(
         () => void pruneSpent(sql, Date.now()).catch((err: unknown) => log.warn({ err }, 'pruning failed')),

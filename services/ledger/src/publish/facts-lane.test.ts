@@ -146,6 +146,17 @@ describe('the facts lane', () => {
     await stream.lane.stop();
   });
 
+  it('in trouble as it is stopped, says nothing of it as a standby', async () => {
+    const stream = new Stream();
+    stream.breakAfter = [0, 0, 0, 0, 0];
+    stream.lane.start([]);
+    stream.commit('acme', 1);
+    await vi.advanceTimersByTimeAsync(10);
+    expect(stream.lane.isFlowing()).toBe(false);
+    await stream.lane.stop();
+    expect(stream.lane.isFlowing()).toBe(true);
+  });
+
   it('stores nothing after it was stopped', async () => {
     const stream = new Stream();
     stream.lane.start([]);

@@ -72,6 +72,7 @@ export class FactsLane {
     this.#waiting = [];
     this.#waitingFacts = 0;
     this.#waitingBytes = 0;
+    this.#isDoubtful = false; // of the stream's health a standby knows nothing
     this.#letIntakeGo();
   }
 

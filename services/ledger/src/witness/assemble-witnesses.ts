@@ -6,11 +6,14 @@ import type { LedgerConfig } from '../config.ts';
 import { LedgerError } from '../errors.ts';
 import type { Sql } from '../storage/append-connection.ts';
 import { inTurn } from '../storage/in-turn.ts';
+import { loadCosignatures } from '../storage/load-cosignatures.ts';
+import { loadPartition } from '../storage/load-logs.ts';
 import { readCheckpoint } from '../storage/read-checkpoint.ts';
+import { readSizeIn } from '../storage/read-size.ts';
 import { saveCosignature } from '../storage/save-cosignature.ts';
 import { askWitness } from './ask-witness.ts';
 import { proveGrowth } from './prove-growth.ts';
-import { WitnessLane } from './witness-lane.ts';
+import { type WatchedLog, WitnessLane } from './witness-lane.ts';
 import type { WitnessMetrics } from './witness-metrics.ts';
 import { parseWitnessPolicy, type WitnessPolicy } from './witness-policy.ts';
 
@@ -44,22 +47,34 @@ export function readWitnessSettings(
 /** The witnesses of one partition's logs. */
 export function assembleWitnesses(
   { policy, timeoutMs, everyMs, metrics }: WitnessSettings,
-  parts: { readonly sql: Sql; readonly publisher: Publisher; readonly log: Logger },
+  parts: {
+    readonly partition: number;
+    readonly sql: Sql;
+    readonly publisher: Publisher;
+    readonly log: Logger;
+  },
 ): WitnessLane {
-  const { publisher, log } = parts;
+  const { partition, publisher, log } = parts;
   const sql = inTurn(parts.sql);
   return new WitnessLane({
     policy,
     ask: askWitness,
+    load: () => loadWatched(sql, partition),
+    readSize: (logId) => readSizeIn(sql, partition, logId),
     readCheckpoint: (logId, size) => readCheckpoint(sql, logId, size),
     prove: (logId, from, to) => proveGrowth(sql, logId, from, to),
     save: ({ logId }, { id }, cosigned) => saveCosignature(sql, { logId, witness: id, ...cosigned }),
     publish: (tenant, note) => publisher.publish(cosignedOf(tenant), utf8(note)),
     timeoutMs,
     everyMs,
-    clock: Date.now,
     random: Math.random,
     metrics,
     log,
   });
+}
+
+async function loadWatched(sql: Sql, partition: number): Promise<readonly WatchedLog[]> {
+  const logs = await loadPartition(sql, partition);
+  const cosigned = await loadCosignatures(sql, partition);
+  return logs.map((log) => ({ log, size: log.size, cosigned: cosigned.get(log.logId) ?? new Map() }));
 }

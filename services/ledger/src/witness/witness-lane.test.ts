@@ -11,7 +11,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Seal } from '../domain/seal.ts';
 import type { Cosigned } from '../storage/save-cosignature.ts';
 import type { WitnessAnswer } from './ask-witness.ts';
-import { WitnessLane } from './witness-lane.ts';
+import { type WatchedLog, WitnessLane } from './witness-lane.ts';
 import { parseWitnessPolicy } from './witness-policy.ts';
 
 const signer = signerFromSeed('log', new Uint8Array(32).fill(9));
@@ -49,9 +49,12 @@ class Witnesses {
   readonly errors: string[] = [];
   readonly sizes = new Map<string, number>();
   behave: Record<string, Behaviour | undefined> = {};
+  /** What is stored of the partition: tenant → log. */
+  readonly stored = new Map<string, WatchedLog>();
   isBroken = false;
   inFlight = 0;
   mostInFlight = 0;
+  readonly ids: readonly string[];
   readonly lane: WitnessLane;
 
   constructor(quorum = 'all', { everyMs = 0 } = {}) {
@@ -60,6 +63,7 @@ class Witnesses {
       return `witness ${name} ${formatCosignerKey(name, publicKey)} http://${name}.test`;
     });
     const policy = parseWitnessPolicy(`${lines.join('\n')}\ngroup g ${quorum} w1 w2 w3\nquorum g`, 'policy');
+    this.ids = policy.witnesses.map(({ id }) => id);
     this.lane = new WitnessLane({
       policy,
       ask: async ({ name }, { body, checkpoint }) => {
@@ -74,6 +78,10 @@ class Witnesses {
         if (answer.kind === 'cosigned') this.sizes.set(`${name} ${origin}`, size);
         return answer;
       },
+      load: () =>
+        this.isBroken ? Promise.reject(new Error('no database')) : Promise.resolve([...this.stored.values()]),
+      readSize: (logId) =>
+        Promise.resolve([...this.stored.values()].find(({ log }) => log.logId === logId)?.size ?? null),
       readCheckpoint: (logId, size) => Promise.resolve(noteOf('x'.repeat(logId), size)),
       prove: () => Promise.resolve([]),
       save: ({ tenant }, { id }, cosigned) => {
@@ -87,7 +95,6 @@ class Witnesses {
           : Promise.resolve(this.published.push({ tenant, note })),
       timeoutMs: 1_000,
       everyMs,
-      clock: Date.now,
       random: () => 0.5,
       metrics: { asked: () => undefined },
       log: {
@@ -97,6 +104,16 @@ class Witnesses {
         error: (_: unknown, text?: string) => void this.errors.push(String(text)),
       },
     });
+  }
+
+  store(tenant: string, size: number, cosigned: WatchedLog['cosigned'] = new Map()): void {
+    this.stored.set(tenant, { log: sealOf(tenant, size).after, size, cosigned });
+  }
+
+  /** By this leader, who is told of it at once. */
+  commit(tenants: readonly string[], size: number): void {
+    for (const tenant of tenants) this.store(tenant, size);
+    this.lane.committed(tenants.map((tenant) => sealOf(tenant, size)));
   }
 
   honest(name: string): Behaviour {
@@ -122,8 +139,8 @@ afterEach(() => void vi.useRealTimers());
 describe('the witness lane', () => {
   it('asks all witnesses about the newest checkpoint, and sends it out once a quorum has cosigned it', async () => {
     const all = new Witnesses();
-    all.lane.start([]);
-    all.lane.committed([sealOf('acme', 3)]);
+    await all.lane.start();
+    all.commit(['acme'], 3);
     expect(all.lane.covers({ tenant: 'acme', origin: originOf('acme') }, 3)).toBe(false);
     await settle();
     expect(all.lane.covers({ tenant: 'acme', origin: originOf('acme') }, 3)).toBe(true);
@@ -136,9 +153,9 @@ describe('the witness lane', () => {
 
   it('sends a log that grows fast at its newest size, and no more often than it may', async () => {
     const all = new Witnesses('all', { everyMs: 1_000 });
-    all.lane.start([]);
+    await all.lane.start();
     for (let size = 1; size <= 1_000; size++) {
-      all.lane.committed([sealOf('acme', size)]);
+      all.commit(['acme'], size);
       await settle(5);
     }
     await settle(1_000);
@@ -150,8 +167,8 @@ describe('the witness lane', () => {
   it('asks again at the size it is told', async () => {
     const all = new Witnesses();
     all.sizes.set(`w2 ${originOf('acme')}`, 2);
-    all.lane.start([]);
-    all.lane.committed([sealOf('acme', 5)]);
+    await all.lane.start();
+    all.commit(['acme'], 5);
     await settle();
     expect(all.asked.filter(({ who }) => who === 'w2').map(({ from }) => from)).toEqual([0, 2]);
     expect(all.published).toHaveLength(1);
@@ -161,8 +178,8 @@ describe('the witness lane', () => {
   it('does not wait for more than a quorum, and adds a late cosignature', async () => {
     const all = new Witnesses('2');
     all.behave['w3'] = fails;
-    all.lane.start([]);
-    all.lane.committed([sealOf('acme', 5)]);
+    await all.lane.start();
+    all.commit(['acme'], 5);
     await settle();
     expect(all.published.map(({ note }) => note.includes('w3'))).toEqual([false]);
     all.behave['w3'] = undefined;
@@ -178,10 +195,10 @@ describe('the witness lane', () => {
       await new Promise<void>((resolve) => (open = resolve));
       return size === 5 ? { kind: 'fails', why: 'away' } : { kind: 'cosigned', line: `— w3 ${size}\n` };
     };
-    all.lane.start([]);
-    all.lane.committed([sealOf('acme', 5)]);
+    await all.lane.start();
+    all.commit(['acme'], 5);
     await settle();
-    all.lane.committed([sealOf('acme', 6)]);
+    all.commit(['acme'], 6);
     open();
     await settle(1);
     all.behave['w1'] = fails;
@@ -197,9 +214,9 @@ describe('the witness lane', () => {
   it('leaves a witness that is away alone, for all logs at once', async () => {
     const all = new Witnesses('any');
     all.behave['w3'] = fails;
-    all.lane.start([]);
+    await all.lane.start();
     for (let second = 0; second < 60; second++) {
-      all.lane.committed(['a', 'bb', 'ccc', 'dddd', 'eeeee'].map((tenant) => sealOf(tenant, second + 1)));
+      all.commit(['a', 'bb', 'ccc', 'dddd', 'eeeee'], second + 1);
       await settle(1_000);
     }
     expect(all.lane.silent).toEqual(['w3']);
@@ -217,8 +234,8 @@ describe('the witness lane', () => {
   ])('says loudly that a witness %s, and goes on asking slowly', async (_, behaviour) => {
     const all = new Witnesses('2');
     all.behave['w1'] = behaviour;
-    all.lane.start([]);
-    all.lane.committed([sealOf('acme', 5)]);
+    await all.lane.start();
+    all.commit(['acme'], 5);
     await settle();
     expect(all.lane.contradictions).toEqual([expect.stringContaining(`w1 of ${originOf('acme')}: `)]);
     expect(all.errors).toEqual([expect.stringContaining('FORK')]);
@@ -234,8 +251,8 @@ describe('the witness lane', () => {
     const all = new Witnesses();
     let size = 0;
     all.behave['w1'] = () => ({ kind: 'conflict', size: ++size });
-    all.lane.start([]);
-    all.lane.committed([sealOf('acme', 500)]);
+    await all.lane.start();
+    all.commit(['acme'], 500);
     await settle(10_000);
     expect(all.sizesAsked('w1')).toHaveLength(3);
     await all.lane.stop();
@@ -243,9 +260,9 @@ describe('the witness lane', () => {
 
   it('covers what witnesses have cosigned also while nothing can be stored or sent, and sends it later', async () => {
     const all = new Witnesses();
+    await all.lane.start();
     all.isBroken = true;
-    all.lane.start([]);
-    all.lane.committed([sealOf('acme', 5)]);
+    all.commit(['acme'], 5);
     await settle();
     expect(all.lane.covers({ tenant: 'acme', origin: originOf('acme') }, 5)).toBe(true);
     expect(all.published).toEqual([]);
@@ -258,15 +275,16 @@ describe('the witness lane', () => {
 
   it('begins where it was, and asks about what is not cosigned yet', async () => {
     const first = new Witnesses();
-    first.lane.start([]);
-    first.lane.committed([sealOf('xxxx', 5)]);
+    await first.lane.start();
+    first.commit(['xxxx'], 5);
     await settle();
     await first.lane.stop();
     const cosigned = new Map([...first.saved].map(([key, value]) => [key.split(' ')[0] ?? '', value]));
     const log = { logId: 4, tenant: 'xxxx', origin: originOf('xxxx') };
 
     const second = new Witnesses();
-    second.lane.start([{ log, size: 5, cosigned }]);
+    second.stored.set('xxxx', { log, size: 5, cosigned });
+    await second.lane.start();
     expect(second.lane.covers(log, 5)).toBe(true);
     await settle();
     expect(second.asked).toEqual([]);
@@ -274,7 +292,8 @@ describe('the witness lane', () => {
     await second.lane.stop();
 
     const third = new Witnesses();
-    third.lane.start([{ log, size: 7, cosigned }]);
+    third.stored.set('xxxx', { log, size: 7, cosigned });
+    await third.lane.start();
     expect(third.lane.covers(log, 7)).toBe(false);
     await settle();
     expect(third.asked.map(({ from, size }) => [from, size])).toContainEqual([5, 7]);
@@ -286,18 +305,93 @@ describe('the witness lane', () => {
     const hang: Behaviour = () =>
       new Promise((resolve) => setTimeout(resolve, 1_000, { kind: 'fails', why: 'late' }));
     all.behave = { w1: hang, w2: hang, w3: hang };
-    all.lane.start([]);
-    all.lane.committed(Array.from({ length: 50 }, (_, at) => sealOf(`t${at}`, 1)));
+    await all.lane.start();
+    all.commit(
+      Array.from({ length: 50 }, (_, at) => `t${at}`),
+      1,
+    );
     await settle(10);
     expect(all.mostInFlight).toBe(24);
     const stopped = all.lane.stop();
     await settle(1_000);
     await stopped;
     const asked = all.asked.length;
-    all.lane.committed([sealOf('late', 1)]);
+    all.commit(['late'], 1);
     await settle(600_000);
     expect(all.asked).toHaveLength(asked);
     expect(all.published).toEqual([]);
+  });
+
+  it('goes on as it did when the wall clock is set back', async () => {
+    const all = new Witnesses('all', { everyMs: 1_000 });
+    all.behave['w1'] = fails;
+    await all.lane.start();
+    all.commit(['acme'], 1);
+    await settle(10);
+    vi.setSystemTime(Date.now() - 3_600_000);
+    all.behave = {};
+    all.commit(['acme'], 2);
+    await settle(10_000);
+    expect(all.lane.covers({ tenant: 'acme', origin: originOf('acme') }, 2)).toBe(true);
+    await all.lane.stop();
+  });
+
+  it('takes up what others have committed, and a log that has come from another partition', async () => {
+    const all = new Witnesses();
+    const cosigned = new Map(all.ids.map((id, at) => [id, { size: 9, line: `— w${at + 1} 9\n` }]));
+    await all.lane.start();
+    all.commit(['xxxx'], 1);
+    await settle();
+    all.store('xxxx', 4);
+    all.store('xxxxx', 9, cosigned);
+    all.isBroken = true;
+    all.lane.refresh();
+    await settle();
+    expect(all.lane.covers({ tenant: 'xxxxx', origin: originOf('xxxxx') }, 9)).toBe(false);
+    all.isBroken = false;
+    await settle(10_000);
+    expect(all.lane.covers({ tenant: 'xxxxx', origin: originOf('xxxxx') }, 9)).toBe(true);
+    expect(all.lane.covers({ tenant: 'xxxx', origin: originOf('xxxx') }, 4)).toBe(true);
+    expect(all.sizesAsked('w1')).toEqual([1, 4]); // what is cosigned already is not asked for again
+    await all.lane.stop();
+  });
+
+  it('calls nobody a liar about a log that others go on with, and leaves one alone that has moved away', async () => {
+    const all = new Witnesses();
+    await all.lane.start();
+    all.commit(['xxxx', 'umbra'], 5);
+    await settle();
+    all.commit(['xxxx', 'umbra'], 6);
+    // meanwhile another leader of this partition, and one of another
+    for (const name of ['w1', 'w2', 'w3']) {
+      all.sizes.set(`${name} ${originOf('xxxx')}`, 8);
+      all.sizes.set(`${name} ${originOf('umbra')}`, 8);
+    }
+    all.store('xxxx', 8);
+    all.stored.delete('umbra');
+    await settle(600_000);
+    expect(all.lane.contradictions).toEqual([]);
+    expect(all.errors).toEqual([]);
+    expect(all.lane.covers({ tenant: 'xxxx', origin: originOf('xxxx') }, 8)).toBe(true);
+    expect(all.lane.uncovered).toBe(0);
+    expect(all.asked.filter(({ tenant, size }) => tenant === 'umbra' && size === 6)).toHaveLength(3);
+    await all.lane.stop();
+  });
+
+  it('says loudly that a log is a fork although it grows past what the witness has', async () => {
+    const all = new Witnesses('2');
+    all.behave['w1'] = (_, __, size) =>
+      size > 9 ? { kind: 'contradicts', why: '422' } : { kind: 'conflict', size: 9 };
+    await all.lane.start();
+    for (let size = 1; size < 100; size++) {
+      all.commit(['acme'], size);
+      await settle(10_000);
+    }
+    expect(all.lane.contradictions).toHaveLength(1);
+    expect(all.errors.length).toBeGreaterThan(1);
+    await all.lane.stop();
+    expect(all.lane.contradictions).toEqual([]); // a standby knows nothing
+    expect(all.lane.silent).toEqual([]);
   });
 
   it('whatever witnesses answer, covers no more than a quorum has cosigned at one size, and never goes back', async () => {
@@ -315,7 +409,7 @@ describe('the witness lane', () => {
         async (steps) => {
           const all = new Witnesses('2');
           const agreed = new Map<number, Set<string>>();
-          all.lane.start([]);
+          await all.lane.start();
           let covered = 0;
           for (const [at, kinds] of steps.entries()) {
             for (const [nth, one] of kinds.entries()) {
@@ -329,7 +423,7 @@ describe('the witness lane', () => {
                 return answer;
               };
             }
-            all.lane.committed([sealOf('acme', at + 1)]);
+            all.commit(['acme'], at + 1);
             await settle(at % 2 === 0 ? 10 : 40_000);
             const log = { tenant: 'acme', origin: originOf('acme') };
             const now =

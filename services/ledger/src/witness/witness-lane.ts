@@ -1,5 +1,6 @@
 import type { Log as Logger } from '@logline/jetstream';
 import { formatAddCheckpoint } from '@logline/tlog';
+import { pause } from '../append/pause.ts';
 import type { Seal } from '../domain/seal.ts';
 import type { FactLog } from '../publish/fact.ts';
 import type { Cosigned } from '../storage/save-cosignature.ts';
@@ -12,6 +13,10 @@ import type { Witness, WitnessPolicy } from './witness-policy.ts';
 export type WitnessLaneParts = {
   readonly policy: WitnessPolicy;
   readonly ask: typeof askWitness;
+  /** The logs of the partition as they are stored now. */
+  readonly load: () => Promise<readonly WatchedLog[]>;
+  /** Its stored size; null for a log that is not in the partition any more. */
+  readonly readSize: (logId: number) => Promise<number | null>;
   /** The signed checkpoint of a committed size. */
   readonly readCheckpoint: (logId: number, size: number) => Promise<string>;
   /** That the log only grew from one committed size to another. */
@@ -22,7 +27,6 @@ export type WitnessLaneParts = {
   readonly timeoutMs: number;
   /** A log is sent out this often at most. */
   readonly everyMs: number;
-  readonly clock: () => number;
   readonly random: () => number;
   readonly metrics: WitnessMetrics;
   readonly log: Logger;
@@ -33,6 +37,9 @@ export type WatchedLog = {
   readonly size: number;
   readonly cosigned: ReadonlyMap<string, Cosigned>;
 };
+
+/** Every time here is one that has passed since another: a wall clock that is set back would put everything off. */
+const nowMs = (): number => performance.now();
 
 /** Logs that are sent out at once. */
 const MOST_ROUNDS = 8;
@@ -77,6 +84,7 @@ export class WitnessLane {
   readonly #waiters = new CoverWaiters();
   #stopping = AbortSignal.abort();
   #stop: () => void = () => undefined;
+  #refreshing: Promise<void> = Promise.resolve();
 
   constructor(parts: WitnessLaneParts) {
     this.#parts = parts;
@@ -104,35 +112,64 @@ export class WitnessLane {
     return [...this.#down.keys()].toSorted();
   }
 
-  /** Begins anew with these logs; those whose newest checkpoint is not cosigned by all are sent out. */
-  start(logs: readonly WatchedLog[]): void {
+  /** Begins anew with the logs of the partition; those whose newest checkpoint is not cosigned by all are sent out. */
+  async start(): Promise<void> {
+    const logs = await this.#parts.load();
     const stopping = new AbortController();
     this.#stopping = stopping.signal;
     this.#stop = () => stopping.abort();
-    this.#logs.clear();
-    this.#down.clear();
-    this.#waiters.forget();
-    for (const { log, size, cosigned } of logs) {
-      if (!this.#parts.policy.concerns(log.origin)) continue;
-      const state = this.#watch(log, { size, note: undefined });
-      for (const { name, id } of this.#parts.policy.witnesses)
-        opinionOf(state, name).cosigned = cosigned.get(id);
-      for (const { size: covered } of [...cosigned.values()].toSorted((a, b) => b.size - a.size))
-        if (this.#isQuorum(state, covered)) {
-          this.#waiters.cover(log.tenant, covered);
-          break;
-        }
-      // what is published may be lost with the stream: a round of cosignatures that are there already publishes them again
-      this.#schedule(state, 0);
-    }
+    for (const one of logs) this.#take(one);
   }
 
-  /** Resolves when nothing is in flight any more. Whoever waits is told no more. */
+  /** Resolves when nothing is in flight any more, and knows nothing then. Whoever waits is told no more. */
   async stop(): Promise<void> {
     this.#stop();
     for (const state of this.#logs.values()) clearTimeout(state.timer);
     this.#ready.length = 0;
-    await Promise.all(this.#running);
+    await Promise.all([...this.#running, this.#refreshing]);
+    this.#logs.clear();
+    this.#down.clear();
+    this.#waiters.forget();
+  }
+
+  /** Somebody else has committed, or a log has come from another partition: what is stored is looked at again, soon. Never waits. */
+  refresh(): void {
+    this.#refreshing = this.#refreshing.then(() => this.#refresh());
+  }
+
+  async #refresh(): Promise<void> {
+    const signal = this.#stopping;
+    for (let attempt = 0; !signal.aborted; attempt++) {
+      try {
+        const logs = await this.#parts.load();
+        if (!signal.aborted) for (const one of logs) this.#take(one);
+        return;
+      } catch (err) {
+        this.#parts.log.warn({ err, attempt }, 'the logs to be witnessed could not be read');
+        await pause(backoffMs(attempt + 1, DOWN, this.#parts.random), signal);
+      }
+    }
+  }
+
+  /** A log as it is stored, which may be behind what has been committed meanwhile. */
+  #take({ log, size, cosigned }: WatchedLog): void {
+    if (!this.#parts.policy.concerns(log.origin)) return;
+    const known = this.#logs.get(log.tenant);
+    const state = known ?? this.#watch(log, { size, note: undefined });
+    const hasGrown = size > state.newest.size;
+    if (hasGrown) state.newest = { size, note: undefined };
+    for (const { name, id } of this.#parts.policy.witnesses) {
+      const stored = cosigned.get(id);
+      const opinion = opinionOf(state, name);
+      if ((stored?.size ?? 0) > (opinion.cosigned?.size ?? 0)) opinion.cosigned = stored;
+    }
+    for (const { size: covered } of [...cosigned.values()].toSorted((a, b) => b.size - a.size))
+      if (this.#isQuorum(state, covered)) {
+        this.#waiters.cover(log.tenant, covered);
+        break;
+      }
+    // what is published may be lost with the stream: a round of cosignatures that are there already publishes them again
+    if (known === undefined || hasGrown) this.#schedule(state, this.#untilNextMs(state));
   }
 
   /** The newest checkpoints, once committed. Never waits. */
@@ -175,11 +212,12 @@ export class WitnessLane {
   }
 
   #untilNextMs({ startedMs }: LogState): number {
-    return Math.max(0, startedMs + this.#parts.everyMs - this.#parts.clock());
+    return Math.max(0, startedMs + this.#parts.everyMs - nowMs());
   }
 
   #schedule(state: LogState, delayMs: number): void {
-    if (state.round !== 'none' || this.#stopping.aborted) return;
+    if (state.round !== 'none' || this.#stopping.aborted || this.#logs.get(state.log.tenant) !== state)
+      return;
     clearTimeout(state.timer);
     if (delayMs > 0) {
       state.timer = setTimeout(() => this.#schedule(state, 0), delayMs);
@@ -215,11 +253,11 @@ export class WitnessLane {
 
   /** @returns when the next one is due; undefined when there is nothing more to ask */
   async #round(state: LogState): Promise<number | undefined> {
-    const { policy, readCheckpoint, clock } = this.#parts;
+    const { policy, readCheckpoint } = this.#parts;
     const { log } = state;
     const { size } = state.newest;
     const note = state.newest.note ?? (await readCheckpoint(log.logId, size));
-    state.startedMs = clock();
+    state.startedMs = nowMs();
     const asked = await Promise.allSettled(
       policy.witnesses
         .filter((witness) => this.#isDue(state, witness, size, state.startedMs))
@@ -236,12 +274,12 @@ export class WitnessLane {
     });
     return dueMs.length === 0
       ? undefined
-      : Math.max(this.#untilNextMs(state), Math.min(...dueMs) - clock(), 1);
+      : Math.max(this.#untilNextMs(state), Math.min(...dueMs) - nowMs(), 1);
   }
 
-  #isDue(state: LogState, { name }: Witness, size: number, nowMs: number): boolean {
+  #isDue(state: LogState, { name }: Witness, size: number, atMs: number): boolean {
     const { cosigned, retryAtMs } = opinionOf(state, name);
-    return cosigned?.size !== size && retryAtMs <= nowMs && (this.#down.get(name)?.retryAtMs ?? 0) <= nowMs;
+    return cosigned?.size !== size && retryAtMs <= atMs && (this.#down.get(name)?.retryAtMs ?? 0) <= atMs;
   }
 
   async #ask(state: LogState, witness: Witness, size: number, checkpoint: string): Promise<void> {
@@ -260,12 +298,13 @@ export class WitnessLane {
           return await this.#cosigned(state, witness, { size, line: answer.line });
         case 'conflict':
           // asked again at the size it says, unless that is none of ours
+          if (answer.size > size && (await this.#hasCommitted(state, answer.size))) return;
           if (answer.size > size || answer.size === from)
-            return this.#contradicted(state, witness, contradictionOf(answer.size, from, size));
+            return await this.#contradicted(state, witness, contradictionOf(answer.size, from, size));
           from = answer.size;
           break;
         case 'contradicts':
-          return this.#contradicted(state, witness, answer.why);
+          return await this.#contradicted(state, witness, answer.why);
         case 'declines':
           return this.#declined(state, witness, answer.why);
         case 'fails':
@@ -295,7 +334,8 @@ export class WitnessLane {
   }
 
   /** The one thing a witness is there for. Said at every attempt, until somebody looks. */
-  #contradicted(state: LogState, witness: Witness, why: string): void {
+  async #contradicted(state: LogState, witness: Witness, why: string): Promise<void> {
+    if ((await this.#storedSize(state)) === null) return;
     const opinion = opinionOf(state, witness.name);
     opinion.contradiction = why;
     this.#later(opinion);
@@ -305,6 +345,20 @@ export class WitnessLane {
     );
   }
 
+  /** Whoever leads by now, here or in the partition the log has moved to, has committed so much: the next round looks whether it is the same history. */
+  async #hasCommitted(state: LogState, theirs: number): Promise<boolean> {
+    const size = await this.#storedSize(state);
+    if (size !== null && size >= theirs && size > state.newest.size) state.newest = { size, note: undefined };
+    return size === null || size >= theirs;
+  }
+
+  /** Null for a log that has moved away: its new leader has it witnessed, and this one leaves it alone. */
+  async #storedSize(state: LogState): Promise<number | null> {
+    const size = await this.#parts.readSize(state.log.logId);
+    if (size === null) this.#logs.delete(state.log.tenant);
+    return size;
+  }
+
   #declined(state: LogState, witness: Witness, why: string): void {
     const opinion = opinionOf(state, witness.name);
     this.#later(opinion);
@@ -312,15 +366,15 @@ export class WitnessLane {
   }
 
   #later(opinion: Opinion): void {
-    const { clock, random } = this.#parts;
-    opinion.retryAtMs = clock() + backoffMs(++opinion.refusals, DECLINED, random);
+    const { random } = this.#parts;
+    opinion.retryAtMs = nowMs() + backoffMs(++opinion.refusals, DECLINED, random);
   }
 
   /** For all logs at once: a witness that is away is not asked once for each of them. */
   #failed({ name }: Witness, { why }: Extract<WitnessAnswer, { kind: 'fails' }>): void {
-    const { clock, random, log } = this.#parts;
+    const { random, log } = this.#parts;
     const failures = (this.#down.get(name)?.failures ?? 0) + 1;
-    this.#down.set(name, { failures, retryAtMs: clock() + backoffMs(failures, DOWN, random) });
+    this.#down.set(name, { failures, retryAtMs: nowMs() + backoffMs(failures, DOWN, random) });
     if (failures === 1) log.warn({ witness: name, why }, 'a witness does not answer');
   }
 
