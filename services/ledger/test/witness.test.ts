@@ -1,5 +1,5 @@
 import { type Ack, cosignedOf, type Receipt, STREAMS } from '@logline/contracts';
-import { callApi } from '@logline/jetstream';
+import { callApi, lastFactOf } from '@logline/jetstream';
 import {
   eventually,
   newWitness,
@@ -23,11 +23,14 @@ import {
 import type { NatsConnection } from '@nats-io/nats-core';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { anchorStore } from '../src/anchor/anchor.store.ts';
+import { moveTenant } from '../src/move/move-tenant.ts';
 import { FakeGate } from './fake-gate.ts';
 import { buildLedger, ledgerEnv, type LedgerProcess, migrateLedger, startLedger } from './ledger-process.ts';
+import { LossyProxy } from './lossy-proxy.ts';
 import { createTenant, stopSpanOf, Traffic } from './traffic.ts';
 
-const TENANTS = ['alpha', 'beta', 'gamma', 'delta', 'epsilon', 'zeta'];
+const TENANTS = ['alpha', 'beta', 'gamma', 'delta', 'epsilon', 'zeta', 'eta', 'theta'];
 const vkeyOf = (tenant: string): string =>
   formatVkey(`${TEST_ORIGIN}/${tenant}`, testKey('log').signer.publicKey);
 
@@ -76,6 +79,7 @@ async function kill(nth: number): Promise<void> {
 async function startWitnessed(
   more: Readonly<Record<string, string>> = {},
   of: World = world,
+  besides: Readonly<Record<string, string>> = {},
 ): Promise<LedgerProcess> {
   const policy = [
     ...made.map(({ vkey }, nth) => `witness w${nth + 1} ${vkey} http://127.0.0.1:${ports[nth]}`),
@@ -85,7 +89,7 @@ async function startWitnessed(
   ].join('\n');
   const settings = { POLICY_FILE: of.writeFile('policy', policy), EVERY_MS: '0', ...more };
   const env = Object.entries(settings).map(([key, value]) => [`LOGLINE_LEDGER_WITNESS_${key}`, value]);
-  const process = await startLedger({ ...ledgerEnv(of), ...Object.fromEntries(env) });
+  const process = await startLedger({ ...ledgerEnv(of), ...Object.fromEntries(env), ...besides });
   await eventually(async () => expect((await readyz(process)).state['partition 0']).toContain('leader'));
   return process;
 }
@@ -249,6 +253,63 @@ describe('with receipts that wait for the quorum (fail_closed)', () => {
     for (const { span, receipt } of held.slice(-20))
       expect(receiptOf(await submit('epsilon', span), span, 'epsilon')).toEqual(receipt);
     expect((await readyz(ledger)).checks['witnessed history']).toBe('ok');
+  });
+});
+
+describe('what the leader was not told of (fail_closed)', () => {
+  const CLOSED = { MODE: 'fail_closed' };
+
+  it('a commit whose answer was lost is witnessed, and its receipt given out', async () => {
+    const proxy = await LossyProxy.open(world.postgresUrl('ledger'));
+    try {
+      const url = world.writeFile('lossy.url', proxy.url);
+      ledger = await startWitnessed(CLOSED, world, { LOGLINE_LEDGER_POSTGRES_URL_FILE: url });
+      await createTenant(gate, 'eta');
+      const span = stopSpanOf('eta', 1);
+      proxy.loseNextCommit();
+      expect(receiptOf(await submit('eta', span), span, 'eta').index).toBe(1);
+      expect(ledger.lines).toContainEqual(expect.objectContaining({ msg: 'a turn failed' }));
+    } finally {
+      await ledger.kill();
+      await proxy.close();
+    }
+  });
+
+  it('a tenant that has come from another partition gets the receipts of before, with no new commit', async () => {
+    const parted = await startWorld({ name: 'ledger-parted', partitions: 2 });
+    try {
+      migrateLedger(ledgerEnv(parted));
+      const moving = await startWitnessed(CLOSED, parted, { LOGLINE_LEDGER_PARTITIONS: '2' });
+      try {
+        const parts = await FakeGate.open(parted);
+        const nats = await parted.connect('ledger');
+        const pool = parted.pool('ledger');
+        await createTenant(parts, 'theta');
+        const span = stopSpanOf('theta', 1);
+        const ask = async (partition: number) =>
+          receiptOf(
+            (await parts.submit([{ cause: span }], { tenant: 'theta', partition }))[0],
+            span,
+            'theta',
+          );
+        const receipt = await ask(0);
+        for (let nth = 0; nth < 2; nth++) {
+          const { rows } = await pool.query<{ partition: number }>('SELECT partition FROM log');
+          const away = 1 - Number(rows[0]?.partition);
+          await moveTenant('theta', away, {
+            pool,
+            store: anchorStore(nats),
+            lastPublished: async (of) => (await lastFactOf(nats, of))?.index ?? -1,
+          });
+          expect(await ask(away)).toEqual(receipt);
+        }
+        expect((await readyz(moving)).checks['witnessed history']).toBe('ok');
+      } finally {
+        await moving.kill();
+      }
+    } finally {
+      await parted.close();
+    }
   });
 });
 
