@@ -284,7 +284,10 @@ describe('what the leader was not told of (fail_closed)', () => {
         const parts = await FakeGate.open(parted);
         const nats = await parted.connect('ledger');
         const pool = parted.pool('ledger');
-        await createTenant(parts, 'theta');
+        // so that both partitions have committed, and neither begins anew with the move
+        for (const tenant of ['alpha', 'beta', 'gamma', 'theta']) await createTenant(parts, tenant);
+        const homes = await pool.query('SELECT DISTINCT partition FROM log');
+        expect(homes.rows).toHaveLength(2);
         const span = stopSpanOf('theta', 1);
         const ask = async (partition: number) =>
           receiptOf(
@@ -294,7 +297,9 @@ describe('what the leader was not told of (fail_closed)', () => {
           );
         const receipt = await ask(0);
         for (let nth = 0; nth < 2; nth++) {
-          const { rows } = await pool.query<{ partition: number }>('SELECT partition FROM log');
+          const { rows } = await pool.query<{ partition: number }>(
+            "SELECT partition FROM log WHERE tenant = 'theta'",
+          );
           const away = 1 - Number(rows[0]?.partition);
           await moveTenant('theta', away, {
             pool,
@@ -304,6 +309,7 @@ describe('what the leader was not told of (fail_closed)', () => {
           expect(await ask(away)).toEqual(receipt);
         }
         expect((await readyz(moving)).checks['witnessed history']).toBe('ok');
+        expect(moving.lines.map(({ msg }) => msg)).not.toContain('standby');
       } finally {
         await moving.kill();
       }
