@@ -56,7 +56,7 @@ async function supervise(layout: Layout, options: Options, reporter: Reporter): 
     if (typeof job === 'string') return 130;
     if (options.json)
       process.stdout.write(
-        `${JSON.stringify({ ...(job ?? { ok: true }), duration_ms: reporter.elapsedMs })}\n`,
+        `${JSON.stringify({ ...(job ?? { ok: true }), duration_ms: Math.round(reporter.elapsedMs) })}\n`,
       );
     if (options.once) return job === undefined || job.ok ? 0 : 1;
     welcome(installation, reporter);

@@ -1,6 +1,6 @@
 /** Says what happens, one line a step, with the time since the start. With `--json` it goes to stderr: stdout is for the document. */
 export class Reporter {
-  private readonly startedMs = Date.now();
+  private readonly startedMs = performance.now();
   private readonly write: (text: string) => void;
 
   constructor(json: boolean) {
@@ -9,7 +9,7 @@ export class Reporter {
   }
 
   get elapsedMs(): number {
-    return Date.now() - this.startedMs;
+    return performance.now() - this.startedMs;
   }
 
   readonly line = (text: string): void => {

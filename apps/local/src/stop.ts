@@ -23,8 +23,8 @@ export async function stopInstallation(layout: Layout, report: (line: string) =>
   if (supervisor !== undefined && isRunning(env)) {
     const startedAt = env?.started?.['supervisor'];
     process.kill(supervisor, 'SIGTERM');
-    const deadlineMs = Date.now() + GONE_WITHIN_MS;
-    while (isProcessAlive(supervisor, startedAt) && Date.now() < deadlineMs) {
+    const deadlineMs = performance.now() + GONE_WITHIN_MS;
+    while (isProcessAlive(supervisor, startedAt) && performance.now() < deadlineMs) {
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
     if (isProcessAlive(supervisor, startedAt)) {

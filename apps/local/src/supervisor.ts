@@ -26,7 +26,7 @@ export class Supervisor {
 
   async start(options: ProcessOptions): Promise<void> {
     const handle = await superviseProcess(options);
-    const managed: Managed = { options, handle, restarts: 0, startedMs: Date.now() };
+    const managed: Managed = { options, handle, restarts: 0, startedMs: performance.now() };
     this.managed.set(options.name, managed);
     void this.watch(managed);
   }
@@ -57,7 +57,7 @@ export class Supervisor {
     for (;;) {
       const { code, signal } = await managed.handle.exited;
       if (this.isStopping) return;
-      if (Date.now() - managed.startedMs > STEADY_MS) managed.restarts = 0;
+      if (performance.now() - managed.startedMs > STEADY_MS) managed.restarts = 0;
       const waitMs = Math.min(FIRST_RESTART_MS * 2 ** managed.restarts, LONGEST_RESTART_MS);
       managed.restarts += 1;
       this.report(
@@ -66,7 +66,7 @@ export class Supervisor {
       await new Promise((resolve) => setTimeout(resolve, waitMs));
       if (this.isStopping) return;
       managed.handle = await superviseProcess(managed.options);
-      managed.startedMs = Date.now();
+      managed.startedMs = performance.now();
       this.onChange();
     }
   }

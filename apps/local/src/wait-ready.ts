@@ -11,8 +11,8 @@ export async function waitReady(
   withinMs: number,
   signal: AbortSignal,
 ): Promise<void> {
-  const deadlineMs = Date.now() + withinMs;
-  while (Date.now() < deadlineMs) {
+  const deadlineMs = performance.now() + withinMs;
+  while (performance.now() < deadlineMs) {
     signal.throwIfAborted();
     if (await isReady(port)) return;
     await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));

@@ -25,7 +25,7 @@ export type NatsOptions = {
  */
 export async function connectNats(options: NatsOptions): Promise<NatsConnection> {
   const { url, user, password, name, log = noLog, firstWithinMs = 30_000 } = options;
-  const giveUpAt = Date.now() + firstWithinMs;
+  const giveUpAt = performance.now() + firstWithinMs;
   for (;;) {
     try {
       const nc = await connect({
@@ -53,7 +53,7 @@ export async function connectNats(options: NatsOptions): Promise<NatsConnection>
           cause: error,
         });
       }
-      if (Date.now() >= giveUpAt) {
+      if (performance.now() >= giveUpAt) {
         throw new JetStreamError('UNAVAILABLE', `no nats-server answers within ${firstWithinMs} ms`, {
           cause: error,
         });

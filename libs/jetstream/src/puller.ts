@@ -73,7 +73,7 @@ export class Puller {
     if (batch <= 0 || nc.isClosed()) return;
     this.#serial++;
     this.#outstanding = batch;
-    this.#lastHeardMs = Date.now();
+    this.#lastHeardMs = performance.now();
     nc.publish(
       `$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer}`,
       JSON.stringify({ batch, expires: EXPIRES_MS * 1_000_000, idle_heartbeat: HEARTBEAT_MS * 1_000_000 }),
@@ -112,7 +112,7 @@ export class Puller {
     return (
       !this.#isStopped &&
       this.#misses === 0 &&
-      (this.#outstanding === 0 || Date.now() - this.#lastHeardMs < 3 * HEARTBEAT_MS)
+      (this.#outstanding === 0 || performance.now() - this.#lastHeardMs < 3 * HEARTBEAT_MS)
     );
   }
 
@@ -124,7 +124,7 @@ export class Puller {
     } catch (error) {
       return this.#options.log.error({ err: error }, 'a message that is of no stream was dropped');
     }
-    this.#lastHeardMs = Date.now();
+    this.#lastHeardMs = performance.now();
     this.#misses = 0;
     this.#outstanding = Math.max(0, this.#outstanding - 1);
     this.#options.onMessage(context);
@@ -134,7 +134,7 @@ export class Puller {
   #receiveStatus(message: Msg): void {
     if (this.#isStopped || !message.subject.endsWith(`.${this.#serial}`)) return; // of an earlier pull
     const code = message.headers?.code ?? 0;
-    this.#lastHeardMs = Date.now();
+    this.#lastHeardMs = performance.now();
     switch (code) {
       case 100: // idle heartbeat
         this.#misses = 0;
@@ -167,7 +167,7 @@ export class Puller {
 
   /** A pull request of which nothing is heard is gone: the server restarted, or its answer was lost. */
   #check(): void {
-    if (this.#outstanding > 0 && Date.now() - this.#lastHeardMs > 2.5 * HEARTBEAT_MS) {
+    if (this.#outstanding > 0 && performance.now() - this.#lastHeardMs > 2.5 * HEARTBEAT_MS) {
       this.#outstanding = 0;
       this.#misses++;
     }

@@ -8,12 +8,12 @@ export async function eventually<T>(
   check: () => T | Promise<T>,
   { withinMs = 10_000 }: EventuallyOptions = {},
 ): Promise<T> {
-  const giveUpAt = Date.now() + withinMs;
+  const giveUpAt = performance.now() + withinMs;
   for (;;) {
     try {
       return await check();
     } catch (error) {
-      if (Date.now() >= giveUpAt) throw error;
+      if (performance.now() >= giveUpAt) throw error;
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
   }

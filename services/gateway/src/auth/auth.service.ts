@@ -113,7 +113,7 @@ export class AuthService {
   }
 
   private takeRate(caller: string, reply: FastifyReply, limiter: RateLimiter = this.limiter): void {
-    const { isAllowed, left, retryAfterS } = limiter.take(caller, Date.now());
+    const { isAllowed, left, retryAfterS } = limiter.take(caller, performance.now());
     void reply.header('RateLimit-Policy', `"default";q=${limiter.perSecond};w=1`);
     void reply.header('RateLimit', `"default";r=${left};t=${isAllowed ? 1 : retryAfterS}`);
     if (!isAllowed)
@@ -134,20 +134,20 @@ export class AuthService {
   private async recall(tenant: string, hash: string): Promise<TokenRow | null> {
     const name = `${tenant}/${hash}`;
     const known = this.tokens.get(name);
-    if (known !== undefined && known.untilMs > Date.now()) return known.row;
+    if (known !== undefined && known.untilMs > performance.now()) return known.row;
     const row = await this.once(`token ${name}`, () => findToken(this.pool, tenant, hash));
-    if (row !== null) remember(this.tokens, name, { row, untilMs: Date.now() + REMEMBER_MS });
+    if (row !== null) remember(this.tokens, name, { row, untilMs: performance.now() + REMEMBER_MS });
     return row;
   }
 
   private async publicKeyOf(tenant: string, kid: string): Promise<string | null> {
     const name = `${tenant}/${kid}`;
     const known = this.keys.get(name);
-    if (known !== undefined && known.untilMs > Date.now()) return known.pub;
+    if (known !== undefined && known.untilMs > performance.now()) return known.pub;
     const find = (): Promise<string | null> =>
       this.once(`key ${name}`, () => findActiveKey(this.pool, tenant, kid, Date.now()));
     const pub = await this.moves.findSoon(tenant, find);
-    if (pub !== null) remember(this.keys, name, { pub, untilMs: Date.now() + REMEMBER_MS });
+    if (pub !== null) remember(this.keys, name, { pub, untilMs: performance.now() + REMEMBER_MS });
     return pub;
   }
 
