@@ -55,11 +55,6 @@ export function storedFactSubject(intent: string, subjectUrn: string): string {
 export const storedFactsOf = (tenant: string): string => `fact.*.*.${tenant}.*`;
 export const ALL_STORED_FACTS = 'fact.*.*.*.*';
 
-/** Stored facts of some intents (`run_state.*`, `deploy.planned`, `registry.key.*`) of one tenant, or of all when it is `*`. */
-export function storedFactsLike(intentPattern: string, tenant: string): string {
-  return `fact.${intentTokens(intentPattern)}.${tenant}.*`;
-}
-
 /** Prefix of the reply inboxes of one NATS user; its permissions allow exactly this. */
 export const inboxPrefix = (user: string): string => `_INBOX.${user}`;
 /** Every inbox: who answers may publish there; only its owner may listen. */
