@@ -3,7 +3,7 @@ import { ID_PATTERN } from './lexical.ts';
 import { parseSubject } from './names.ts';
 import { ANCHOR_BUCKET } from './streams.ts';
 
-/** The only place where a NATS subject is spelled (architecture "Streams", protocol §11). */
+/** The only place where a NATS subject is spelled (protocol §11). */
 
 const TOKEN = new RegExp(ID_PATTERN);
 
