@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 const conditions = ['@logline/source', 'module', 'node', 'development|production'];
 const ssr = { resolve: { conditions, externalConditions: conditions } };
 
-// Three projects, by what they cost (house style 28): pure, with real engines, the whole system.
+// Three projects, by what they cost: pure, with real engines, the whole system.
 export default defineConfig({
   test: {
     projects: [

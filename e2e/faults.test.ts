@@ -5,7 +5,7 @@ import { parseVkey, verifyReceipt } from '@logline/tlog';
 import type { Receipt, Span } from '@logline/contracts';
 import { LocalSystem, until, type Env } from './local-system.ts';
 
-/** kill -9 of each process in turn, in the middle of a deploy (architecture, "Faults and promises"). */
+/** kill -9 of each process in turn, in the middle of a deploy (docs/architecture.md, "What each fault comes to"). */
 
 let system: LocalSystem;
 let env: Env;

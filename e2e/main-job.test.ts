@@ -8,7 +8,7 @@ import { parseVkey, verifyReceipt } from '@logline/tlog';
 import { buildTlogCheck } from '@logline/testing';
 import { LocalSystem, until, type Env } from './local-system.ts';
 
-/** The quick start of the blueprint (§10), as a new user types it: own manifest, own image, one tenant throughout. */
+/** The quick start of the README, as a new user types it: own manifest, own image, one tenant throughout. */
 
 let system: LocalSystem;
 let env: Env;

@@ -22,7 +22,7 @@ export const TOPICS: Readonly<Record<string, string>> = {
   LOGLINE_PASSPHRASE          the passphrase itself
   LOGLINE_PROFILE             the stored login to use
   LOGLINE_LOG_KEY             verifier key of the tenant's log
-  LOGLINE_OPERATOR_KEY_FILE   the operator's key, for logline tenant create
+  LOGLINE_OPERATOR_KEY_FILE   the operator's key, for tenant create, tenant rotate-log-key and log adopt
   LOGLINE_LEDGER_COMMAND      what starts the ledger's maintenance, for logline ledger
   LOGLINE_CONFIG_DIR, LOGLINE_STATE_DIR   instead of the XDG folders
   NO_COLOR, FORCE_COLOR, CI, TERM, LANG   as everywhere

@@ -1,13 +1,13 @@
 import { blake3Hash, signerFromSeed, signObjectSync, verifyObject } from '@logline/canon-sign';
 import { openArtifact, unlockWallet } from '@logline/wallet';
-import { chmod, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Person } from './home.ts';
 import { LogServer } from './log-server.ts';
 
 const SECRET = 'postgres://app:hunter2hunter2@db/app';
-const SAMPLE = join(import.meta.dirname, '../../../examples/blueprint/manifest.json');
+const SAMPLE = join(import.meta.dirname, '../../../spec/vectors/manifests/blueprint-sample.json');
 
 let person: Person;
 beforeEach(async () => {
@@ -178,10 +178,8 @@ describe('seal, sign, pack, unpack, verify', () => {
 });
 
 describe('minicontainer verify', () => {
-  it('names each placeholder of the blueprint and the command that fills it', async () => {
-    const sample = await readFile(SAMPLE, 'utf8').catch(() => null);
-    const manifest = sample ?? JSON.stringify(blueprintSample);
-    await writeFile(person.path('manifest.json'), manifest);
+  it('names each placeholder of a template and the command that fills it', async () => {
+    await copyFile(SAMPLE, person.path('manifest.json'));
     const answer = await person.run(['minicontainer', 'verify', 'manifest.json', '--json']);
     expect(answer.code).toBe(5);
     expect(answer.json.signer).toBe('unchecked');
@@ -383,38 +381,3 @@ describe('settings', () => {
     );
   });
 });
-
-const blueprintSample = {
-  type: 'll.minicontainer.v1',
-  version: '1.0.0',
-  owner: { user_id: 'usr_123', tenant: 'voulezvous' },
-  slots: {
-    signing: [{ kid: 'kid_sign_1', pub: 'hex...', status: 'active' }],
-    api: [{ token_id: 'tok_cli', scopes: ['deploy:*', 'prove:*'], status: 'active' }],
-    crypto: [{ kid: 'kid_sym_1', alg: 'xchacha20', status: 'active' }],
-  },
-  artifacts: [{ id: 'secret_db_url', type: 'secret.url.v1', hash: 'blake3:abcd...', enc: 'xchacha20' }],
-  grants: [
-    {
-      id: 'grt_db',
-      artifact_id: 'secret_db_url',
-      scope: ['runtime:read'],
-      ttl: 'P30D',
-      aud: 'railway',
-      sig: 'ed25519:...',
-    },
-  ],
-  deploy: {
-    engine: 'container',
-    image: 'ghcr.io/vv/app:1.0.0',
-    entrypoint: ['node', 'server.js'],
-    env: { DB_URL: 'grant://grt_db', PORT: '8080' },
-    ports: [{ host: 0, container: 8080 }],
-    resources: { memory_bytes: 536870912 },
-    security: { read_only_rootfs: true },
-    targets: [{ provider: 'railway', project_id: 'rw_proj', service: 'web' }],
-  },
-  ledger_refs: ['s3://ledger/vv/2025/11/'],
-  ts: '2025-11-17T13:37:00Z',
-  provenance: { kid: 'kid_sign_1', alg: 'ed25519-blake3', sig: 'BASE64...' },
-};

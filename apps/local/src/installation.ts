@@ -22,7 +22,7 @@ import { logKeyOf, surroundings } from './surroundings.ts';
 import { bearTenant, isRegistered, registerRunner } from './tenant.ts';
 import { waitReady } from './wait-ready.ts';
 
-/** The blueprint's tenant, so that its quick start works as printed. */
+/** The tenant of the README's quick start, so that it works as printed. */
 export const TENANT = 'voulezvous';
 const READY_WITHIN_MS = 60_000;
 

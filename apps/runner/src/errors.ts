@@ -1,4 +1,4 @@
-/** What stops or holds up a runner. That a deploy cannot be done is not among them: it is a fact (house style 22). */
+/** What stops or holds up a runner. That a deploy cannot be done is not among them: it is a fact. */
 export const RUNNER_FAULTS = {
   LOG_MISMATCH: 'fatal', // the log is not what its key signed, or breaks its own rules: nothing of it is believed any more
   JOURNAL_CORRUPT: 'fatal', // a record in the middle of the journal cannot be read; what was done is unknown

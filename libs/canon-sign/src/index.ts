@@ -29,7 +29,6 @@ export {
   verifyCanonical,
   verifyObject,
   type SignatureFields,
-  type SignedRequest,
 } from './sign.ts';
 export { SIGNATURE_ALG, type SignedKind, type SignedObjectKind } from './signed-kinds.ts';
 export { publicKeyFromSeed, signerFromSeed, type LocalSigner, type Signer } from './signer.ts';

@@ -28,12 +28,6 @@ export interface SignatureFields {
   commit: { readonly signature: string };
 }
 
-/** A request's signed string with the base64 signature that came beside it. */
-export interface SignedRequest {
-  readonly text: string;
-  readonly signature: string;
-}
-
 /**
  * A signed copy of the object: `kid` and `alg` filled in where the kind has them, then the signature over all but itself.
  * A signature that was there is replaced; the rest is taken as it is. For a request: its base64 signature.

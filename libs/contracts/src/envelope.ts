@@ -7,7 +7,7 @@ import { Count, Hash, Id, Name } from './lexical.ts';
 /**
  * What travels between gateway, gate, verifier and ledger: a JSON header and, behind it, the spans' canonical bytes as they are.
  * On the wire: u32 big-endian length of the header ‖ header ‖ bodies, one after the other, in the header's order. One message
- * carries whole requests or parts of one, ≤ 128 spans and ≤ 512 KiB (architecture "Streams").
+ * carries whole requests or parts of one, ≤ 128 spans and ≤ 512 KiB (decision 0002).
  */
 export const MAX_ENVELOPE_SPANS = 128;
 export const MAX_ENVELOPE_BYTES = 512 * 1024;

@@ -20,7 +20,6 @@ export const PATHS = {
   logRotations: '/v1/log/:tenant/rotations',
   inclusion: '/v1/log/:tenant/inclusion',
   consistency: '/v1/log/:tenant/consistency',
-  openapi: '/openapi.json',
 } as const;
 
 export const MAX_REQUEST_SPANS = 1000;

@@ -154,7 +154,6 @@ export {
   isPartition,
   MOST_PARTITIONS,
   STREAMS,
-  type StreamName,
   VERIFIER_BUCKET,
 } from './streams.ts';
 export {
@@ -168,7 +167,6 @@ export {
   intentTokens,
   parked,
   runnerUser,
-  storedFactsLike,
   storedFactsOf,
   storedFactSubject,
   SUBJECT_PATTERNS,

@@ -29,7 +29,7 @@ export const TargetEntry = Type.Object(
 export const GrantWrap = Type.Object({ runner: Id, enc: Base64, ct: Base64 }, closed);
 
 /**
- * `ll.grant.v1`. The blueprint's short form (`id, artifact_id, scope, ttl, aud, sig`) is valid schema; a deploy needs the full one.
+ * `ll.grant.v1`. The short form (`id, artifact_id, scope, ttl, aud, sig`) is valid schema; a deploy needs the full one.
  * `sig` covers everything but `sig` and `wraps`.
  */
 export const Grant = Type.Object(
@@ -155,7 +155,7 @@ export const DeploySpec = Type.Object(
 );
 export type DeploySpec = Type.Static<typeof DeploySpec>;
 
-/** `ll.minicontainer.v1` (blueprint §3, protocol §4). Unknown fields are refused. Signed in `provenance`, over all but `provenance.sig`. */
+/** `ll.minicontainer.v1` (protocol §4). Unknown fields are refused. Signed in `provenance`, over all but `provenance.sig`. */
 export const Manifest = Type.Object(
   {
     type: Type.Literal('ll.minicontainer.v1'),

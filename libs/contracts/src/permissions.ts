@@ -20,7 +20,7 @@ import {
   verifyPartition,
 } from './subjects.ts';
 
-/** Every process has its own NATS user; what it may do is derived here and nowhere else (architecture "Who owns what"). */
+/** Every process has its own NATS user; what it may do is derived here and nowhere else. */
 export const NATS_USERS = [
   'migrator',
   'gateway',

@@ -3,7 +3,7 @@ import { Instant, Signature, SpanId, SubjectUrn } from './lexical.ts';
 
 export const ENTITY_TYPES = ['contract', 'function', 'decision', 'agent', 'law', 'file', 'test'] as const;
 
-/** The unit of everything: one signed statement (blueprint SDK, "Tipos essenciais"; protocol §8). `ll.span.v1`. */
+/** The unit of everything: one signed statement (protocol §8). `ll.span.v1`. */
 export const Span = Type.Object(
   {
     schema_version: Type.Literal('1.1.0'),

@@ -15,7 +15,6 @@ export const STREAMS = {
   /** What a reader of facts could not handle, with the reason. */
   parked: 'PARKED',
 } as const;
-export type StreamName = (typeof STREAMS)[keyof typeof STREAMS];
 
 export const CONSUMERS = {
   gateSubmit: 'gate',

@@ -3,7 +3,7 @@ import { ID_PATTERN } from './lexical.ts';
 import { parseSubject } from './names.ts';
 import { ANCHOR_BUCKET } from './streams.ts';
 
-/** The only place where a NATS subject is spelled (architecture "Streams", protocol §11). */
+/** The only place where a NATS subject is spelled (protocol §11). */
 
 const TOKEN = new RegExp(ID_PATTERN);
 
@@ -54,11 +54,6 @@ export function storedFactSubject(intent: string, subjectUrn: string): string {
 /** Every stored fact of one tenant and of nobody else. */
 export const storedFactsOf = (tenant: string): string => `fact.*.*.${tenant}.*`;
 export const ALL_STORED_FACTS = 'fact.*.*.*.*';
-
-/** Stored facts of some intents (`run_state.*`, `deploy.planned`, `registry.key.*`) of one tenant, or of all when it is `*`. */
-export function storedFactsLike(intentPattern: string, tenant: string): string {
-  return `fact.${intentTokens(intentPattern)}.${tenant}.*`;
-}
 
 /** Prefix of the reply inboxes of one NATS user; its permissions allow exactly this. */
 export const inboxPrefix = (user: string): string => `_INBOX.${user}`;

@@ -33,5 +33,5 @@ export { startOwnPodman, stopPodman } from './containers/podman.ts';
 export { buildScratchImage } from './containers/scratch-image.ts';
 export type { BuiltImage, ImageFile, ImageOptions } from './containers/scratch-image.ts';
 export { findStaticBusybox } from './containers/busybox.ts';
-export { ensureHelloImage, HELLO_TAG } from './containers/hello-image.ts';
+export { ensureHelloImage } from './containers/hello-image.ts';
 export type { HelloImageOptions } from './containers/hello-image.ts';

@@ -7,7 +7,7 @@ const TIMEOUT_MS = 5_000;
 
 /**
  * One call of the JetStream API (`$JS.API.<call>`), its answer unread but for errors.
- * We speak the protocol ourselves where the client hides error codes (facts/jetstream §2) or asks for more permissions than we have.
+ * We speak the protocol ourselves where the client hides error codes or asks for more permissions than we have.
  * @throws JetStreamError
  */
 export async function callApi(

@@ -30,7 +30,7 @@ type Waiting = {
 
 /**
  * One envelope in flight; whatever arrives meanwhile goes out together as the next one, in order of arrival, up to 128 spans
- * and 512 KiB. No timer: an idle line sends at once, a busy one fills its envelopes (architecture "An envelope per hop").
+ * and 512 KiB. No timer: an idle line sends at once, a busy one fills its envelopes (decision 0002).
  */
 export class Coalescer<Request extends SubmitRequest | AcceptRequest> {
   readonly #send: CoalescerOptions['send'];

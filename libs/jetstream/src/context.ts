@@ -99,7 +99,7 @@ const ACK = utf8('+ACK');
 const NAK = utf8('-NAK');
 const WORKING = utf8('+WPI');
 
-/** Stream, consumer and numbers of both forms of the ack subject (facts/jetstream §10). */
+/** Stream, consumer and numbers of both forms of the ack subject: with and without domain and account. */
 function ackTokens(reply: string): readonly string[] {
   const tokens = reply.split('.');
   if (tokens[0] !== '$JS' || tokens[1] !== 'ACK') return [];

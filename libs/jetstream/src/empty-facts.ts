@@ -5,16 +5,17 @@ import { JetStreamError } from './errors.ts';
 import { createConsumer, ignoreMissing, migrateStreams, type MigrateOptions } from './migrate-streams.ts';
 import { consumerConfigs, type ConsumerConfig } from './stream-settings.ts';
 
+const EMPTIED = [STREAMS.facts, STREAMS.cosigned, `KV_${GATE_BUCKET}`, `KV_${VERIFIER_BUCKET}`];
+
 /**
- * Takes all facts out of their stream, and what gate and verifier have made of them out of their buckets, for a database that was put back and adopted:
- * what it has lost is still a fact to every reader. The ledger publishes all that it has when it leads next. Runners read from the beginning. Only while no
- * service runs, by the user `migrator`; doing it again does no harm.
+ * Takes all facts out of their stream, what gate and verifier have made of them out of their buckets, and cosigned checkpoints out of theirs, for a database
+ * that was put back and adopted: what it has lost is still a fact to every reader, and its cosigned checkpoint newer than any that comes. The ledger publishes
+ * all that it has when it leads next. Runners read from the beginning. Only while no service runs, by the user `migrator`; doing it again does no harm.
  * @throws JetStreamError; killed half way it may have to be followed by provisioning the runners anew
  */
 export async function emptyFacts(nc: NatsConnection, options: MigrateOptions = {}): Promise<void> {
   const runners = await runnersOnFacts(nc);
-  for (const stream of [STREAMS.facts, `KV_${GATE_BUCKET}`, `KV_${VERIFIER_BUCKET}`])
-    await ignoreMissing(callApi(nc, `STREAM.DELETE.${stream}`, undefined));
+  for (const stream of EMPTIED) await ignoreMissing(callApi(nc, `STREAM.DELETE.${stream}`, undefined));
   await migrateStreams(nc, options);
   for (const config of runners) await createConsumer(nc, { stream: STREAMS.facts, config });
 }

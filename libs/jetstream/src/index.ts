@@ -17,13 +17,7 @@ export { LedgerLines } from './ledger-lines.ts';
 export type { Log } from './log.ts';
 export { MessageLoop, pullMessages } from './message-loop.ts';
 export type { HandlerMode, LoopCounts, MessageLoopOptions, Rejection } from './message-loop-options.ts';
-export {
-  keepStreams,
-  migrateStreams,
-  provisionRunner,
-  removeRunner,
-  type MigrateOptions,
-} from './migrate-streams.ts';
+export { keepStreams, migrateStreams, provisionRunner, type MigrateOptions } from './migrate-streams.ts';
 export { sayMissing, type MissingFacts } from './missing-facts.ts';
 export { WRITERS_PACE, type PaceOptions } from './pace.ts';
 export { PARKED_HEADERS } from './park.ts';

@@ -79,12 +79,6 @@ export async function provisionRunner(nc: NatsConnection, tenant: string, runner
   await applyConsumer(nc, runnerConsumer(tenant, runner));
 }
 
-/** The runner's durable is gone. Idempotent. */
-export async function removeRunner(nc: NatsConnection, tenant: string, runner: string): Promise<void> {
-  const { stream, config } = runnerConsumer(tenant, runner);
-  await ignoreMissing(callApi(nc, `CONSUMER.DELETE.${stream}.${config.durable_name}`, undefined));
-}
-
 async function applyStream(nc: NatsConnection, config: StreamConfig): Promise<void> {
   try {
     await callApi(nc, `STREAM.UPDATE.${config.name}`, config);

@@ -7,7 +7,7 @@ import { parseAnswer } from './api.ts';
 import { toHeaders, type HeaderPair } from './header-lines.ts';
 import { parseStored, Publisher } from './publisher.ts';
 
-/** Up to here one by one is cheaper: a small batch is staged on disk first (facts/jetstream §2). */
+/** Up to here one by one is cheaper: the server stages a small batch on disk first, which takes it 1 to 4 ms (decision 0016). */
 const MOST_ONE_BY_ONE = 32;
 /** Limit of the server. */
 const MOST_IN_BATCH = 1000;

@@ -8,7 +8,7 @@ const MOST_EXPECTED = 50_000;
 
 /**
  * Where acks arrive: one core subscription for the whole process, one subject for each request. Acks lost here are lost for
- * good, which harms nothing: the same request again gets the same receipt (architecture "Who owns what").
+ * good, which harms nothing: the same request again gets the same receipt.
  */
 export class ReplyInbox {
   readonly #base: string;

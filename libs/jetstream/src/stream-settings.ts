@@ -98,7 +98,7 @@ export function streamConfigs(replicas: number, factsMaxAgeMs = FACTS_MAX_AGE_MS
       deny_purge: true,
       allow_atomic: true,
       allow_direct: true,
-      // never a subject_transform: it would blind the guards and the readers (facts/jetstream §2)
+      // never a subject_transform: guards and readers would look for the subject as it was sent
       republish: {
         src: ALL_STORED_FACTS,
         dest: [1, 2, 3, 4].map((token) => `{{wildcard(${token})}}`).join('.'),
@@ -169,7 +169,7 @@ const durable = (
     ack_policy: more.acks === 'last' ? 'all' : 'explicit',
     deliver_policy: 'all',
     replay_policy: 'instant',
-    // attempts are counted by the reader: a message the server gave up on would sit in a work queue for ever (facts/jetstream §7)
+    // attempts are counted by the reader: a message the server gave up on would sit in a work queue for ever
     max_deliver: -1,
     ack_wait: more.ackWaitMs * 1_000_000,
     max_ack_pending: more.maxAckPending,

@@ -23,7 +23,7 @@ export type LeadershipOptions = {
 const AFTER_FAILURE_MS = 1_000;
 
 /**
- * Contends for a lease for as long as the process lives: waits for it, leads, ends when it is lost, waits again (architecture "Leadership"). That two
+ * Contends for a lease for as long as the process lives: waits for it, leads, ends when it is lost, waits again. That two
  * believe to lead for a moment cannot be excluded; the epoch, or a compare-and-set, in every write decides.
  */
 export class Leadership {

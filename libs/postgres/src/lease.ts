@@ -19,7 +19,7 @@ export type LeaseOptions = {
 export type HeldLease = { readonly name: string; readonly epoch: number };
 
 /**
- * Leadership as a row in PostgreSQL (architecture "Leadership"). Time alone never makes a leader safe: a paused process may believe
+ * Leadership as a row in PostgreSQL. Time alone never makes a leader safe: a paused process may believe
  * it leads. So every write of a leader carries its epoch (`fenceLease`, or `… WHERE epoch = $mine`).
  */
 export class Lease {

@@ -15,7 +15,7 @@ export type RoleSpec = {
 export type ProvisionOptions = { readonly database: string; readonly roles: readonly RoleSpec[] };
 
 /**
- * The roles of an installation (architecture "Who owns what"): one schema each, and the gateway reads the views. The ledger's tables are not the
+ * The roles of an installation: one schema each, and the gateway reads the views. The ledger's tables are not the
  * ledger's own: whoever owns a table can take back every refusal.
  */
 export const ROLES: readonly Omit<RoleSpec, 'password'>[] = [

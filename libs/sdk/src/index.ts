@@ -15,7 +15,7 @@ export {
   TooLargeError,
   UnauthorizedError,
 } from './errors.ts';
-/** The names that the blueprint gives them. */
+/** The same by shorter names. */
 export {
   IdempotencyConflictError as IdempotencyConflict,
   InternalError as Internal,

@@ -45,7 +45,7 @@ export type StreamParams = {
 
 export type AppendOptions = { readonly idempotencyKey?: string; readonly signal?: AbortSignal };
 
-/** The TypeScript client: signs, sends, retries, verifies (blueprint SDK). Safe to share; holds no connection open by itself. */
+/** The TypeScript client: signs, sends, retries, verifies. Safe to share; holds no connection open by itself. */
 export class LogLineSDK {
   readonly registry: RegistryAPI;
   readonly deploy: DeployAPI;

@@ -42,7 +42,7 @@ describe('a span of intent, subject and payload', () => {
     ['registry.key.add', 'contract'],
     ['wallet.proof.submit', 'decision'],
     ['something.else', 'contract'],
-  ])('of %s is a %s, as in the blueprint', async (intent, entityType) => {
+  ])('of %s is a %s', async (intent, entityType) => {
     expect((await sign({ ...short, intent })).span.entity_type).toBe(entityType);
   });
 

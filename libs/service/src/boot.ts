@@ -48,7 +48,7 @@ const LEAST_NODE = 22;
 
 /**
  * Starts a service and stays up until SIGTERM or SIGINT: config, log, Nest on Fastify with health doors, transports. Anything unhandled ends the process.
- * An order is kept on the way down: unready, the service's own steps, close (architecture "rolling update").
+ * An order is kept on the way down: unready, the service's own steps, close (docs/architecture.md, "What each fault comes to").
  */
 export async function bootService<C extends HttpConfig>(
   options: BootOptions<C>,

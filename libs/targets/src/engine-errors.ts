@@ -1,16 +1,6 @@
 import { TargetError, type TargetErrorCode } from './errors.ts';
 
 const MOST_WORDS = 400;
-const UNREACHABLE = new Set([
-  'ECONNREFUSED',
-  'ECONNRESET',
-  'ENOENT',
-  'EPIPE',
-  'EACCES',
-  'ETIMEDOUT',
-  'ECONNABORTED',
-  'ABORT_ERR',
-]);
 const PORT_TAKEN =
   /port is already allocated|address already in use|cannot listen on the|failed to bind (host )?port/i;
 const NO_IMAGE = /no such image|image not known|unable to find image|manifest unknown/i;
@@ -52,11 +42,6 @@ export function wordsOf(cause: unknown): string {
   const said = isRecord(json) && typeof json['message'] === 'string' ? json['message'] : message;
   const words = typeof said === 'string' && said !== '' ? said : String(code ?? 'no reason given');
   return words.replace(/\s+/g, ' ').trim().slice(0, MOST_WORDS);
-}
-
-/** Whether an error of the socket means that nobody is there. */
-export function isUnreachable(cause: unknown): boolean {
-  return isRecord(cause) && typeof cause['code'] === 'string' && UNREACHABLE.has(cause['code']);
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

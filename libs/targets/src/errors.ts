@@ -1,4 +1,4 @@
-/** What a target can answer instead of doing what it was asked; each is sorted once (house style 20). */
+/** What a target can answer instead of doing what it was asked; each is sorted once. */
 export const TARGET_FAULTS = {
   BAD_RUN: 'rejected', // a run without what this target needs: an identity, a secrets directory, a secret that fits its delivery
   IMAGE_UNAVAILABLE: 'rejected', // not on the host, and pulling it failed

@@ -1,4 +1,4 @@
-/** What went wrong inside this package. A refused span is not among them: a no is an answer (house style 22). */
+/** What went wrong inside this package. A refused span is not among them: a no is an answer. */
 export const TDLN_FAULTS = {
   GAP: 'retryable', // a fact came whose predecessor was not folded; read the log from knowledge.index + 1
   FOREIGN_FACT: 'fatal', // a fact of another tenant was handed to this tenant's knowledge

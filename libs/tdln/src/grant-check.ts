@@ -39,7 +39,7 @@ export function grantExpiryMs(grant: Grant, appliedMs: number): number | null {
 /** Of a manifest being applied: every grant that names its key is signed by it, and the key may grant. */
 export function checkGrantSignatures(hearing: Hearing, manifest: Manifest, prefix: string): void {
   for (const [i, grant] of (manifest.grants ?? []).entries()) {
-    if (grant.kid === undefined) continue; // the blueprint's short grant: good schema, and no deploy takes it
+    if (grant.kid === undefined) continue; // a short grant: good schema, and no deploy takes it
     const at = `${prefix}/grants/${i}`;
     hearing.read(kidKey(grant.kid));
     const key = hearing.knowledge.keys.get(grant.kid);

@@ -32,7 +32,6 @@ export { verifyProof, type ProofVerdict } from './proof-check.ts';
 export { type No } from './reply.ts';
 export { type Asker, type OperatorKey } from './signer.ts';
 export { parseSnapshot, parseSnapshotText, snapshotOf, snapshotText } from './snapshot.ts';
-export { checkSpan } from './span-check.ts';
 export { validate, type ValidateInput, type Verdict, type VerdictNo, type VerdictOk } from './validate.ts';
 export { TenantKnowledge, type Lack, type StoredFact } from './tenant-knowledge.ts';
 export { toUnavailable, toUnreadable } from './unreadable.ts';

@@ -7,7 +7,7 @@ const keys = [{ kid: root.kid, pub: root.pub }];
 const places = (value: unknown, options = {}): readonly string[] =>
   checkManifest(value, options).faults.map((fault) => fault.pointer);
 
-describe("the blueprint's sample", () => {
+describe('the sample of the vectors', () => {
   const sample: unknown = JSON.parse(
     readFileSync(new URL('../../../spec/vectors/manifests/blueprint-sample.json', import.meta.url), 'utf8'),
   );

@@ -21,7 +21,7 @@ export type Placeholders = {
   readonly faults: readonly Fault[];
 };
 
-/** Values that a blueprint or a template leaves for tools to fill in (`hex...`, `blake3:abcd...`), each with its command. */
+/** Values that a template leaves for tools to fill in (`hex...`, `blake3:abcd...`), each with its command. */
 export function findPlaceholders(manifest: unknown): Placeholders {
   if (!isRecord(manifest)) return { filled: manifest, faults: [] };
   const faults: Fault[] = [];

@@ -1,4 +1,4 @@
-export { fixedClock, NOW_MS, type FixedClock } from './clock.ts';
+export { NOW_MS } from './clock.ts';
 export { startContainerEngine, type TestContainerEngine } from './container-engine.ts';
 export { eventually, type EventuallyOptions } from './eventually.ts';
 export {
@@ -36,7 +36,6 @@ export {
   type ServiceProcess,
 } from './service-process.ts';
 export { buildTlogCheck, type GoVerdict, type TlogCheck } from './tlog-check.ts';
-export { sharedFile } from './shared-file.ts';
 export { signedSpan, type SignedSpan, type SpanParts } from './spans.ts';
 export { TestLog, type TestFact } from './test-log.ts';
 export { newWitness, startWitness, type TestWitness, type WitnessProcess } from './witness-process.ts';

@@ -8,7 +8,7 @@ export const WALLET_FAULTS = {
   PIN_CONFLICT: 'rejected', // another root or log key is pinned for this tenant; somebody is not who they say
   ARTIFACT_UNREADABLE: 'rejected', // sealed bytes that this key, tenant and id do not open
   WRAP_UNREADABLE: 'rejected', // a content key that was wrapped for somebody or something else
-  GRANT_INCOMPLETE: 'rejected', // the blueprint's short grant, where a full one is needed
+  GRANT_INCOMPLETE: 'rejected', // a short grant, where a full one is needed
   GRANT_SIGNATURE: 'rejected', // not signed by the key it names
   GRANT_SUBJECT: 'rejected', // for another container
   GRANT_ARTIFACT: 'rejected', // for another artifact, or for other bytes of it

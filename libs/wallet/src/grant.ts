@@ -10,7 +10,7 @@ import {
 } from '@logline/contracts';
 import { WalletError, type WalletErrorCode } from './errors.ts';
 
-/** A grant that says all a deploy needs (protocol §6); the blueprint's short form leaves some of it out. */
+/** A grant that says all a deploy needs (protocol §6); the short form leaves some of it out. */
 export type FullGrant = Grant & Required<Pick<Grant, 'artifact_hash' | 'subject' | 'iat' | 'kid'>>;
 /** What a runner reads: the one scope there is today. */
 export const RUNTIME_READ = 'runtime:read';

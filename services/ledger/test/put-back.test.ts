@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
-import { CONSUMERS, GATE_BUCKET, runnerUser, STREAMS } from '@logline/contracts';
+import { CONSUMERS, cosignedOf, GATE_BUCKET, runnerUser, STREAMS } from '@logline/contracts';
 import { callApi, lastFactOf, readFactsStream } from '@logline/jetstream';
 import {
   buildService,
@@ -85,6 +85,11 @@ it('after a database was put back and adopted, the documented steps leave every 
   const size = async () => (await views.query<{ size: number }>('SELECT size FROM log')).rows[0]?.size;
   // what the log has lost is in the views, and would stay there
   await eventually(async () => expect(await size()).toBe(8));
+  // and so would the checkpoint that witnesses cosigned
+  const { rows } = await views.query<{ note: string }>('SELECT note FROM checkpoint WHERE size = 8');
+  await nc.request(cosignedOf('acme'), rows[0]?.note);
+  const cosigned = async () => (await views.query<{ size: number }>('SELECT size FROM cosigned')).rows;
+  await eventually(async () => expect(await cosigned()).toEqual([{ size: 8 }]));
 
   // 1. nothing runs; 2. adopt
   await projector.stop();
@@ -105,9 +110,8 @@ it('after a database was put back and adopted, the documented steps leave every 
   const migrate = join(LEDGER_DIR, '..', '..', 'libs', 'jetstream', 'dist', 'migrate.js');
   for (const _ of ['once', 'and again']) run(migrate, ['--empty-facts'], migrator);
   expect(await readFactsStream(nc)).toMatchObject({ lastSequence: 0 });
-  expect(await callApi(nc, `STREAM.INFO.KV_${GATE_BUCKET}`, undefined)).toMatchObject({
-    state: { messages: 0 },
-  });
+  for (const stream of [`KV_${GATE_BUCKET}`, STREAMS.cosigned])
+    expect(await callApi(nc, `STREAM.INFO.${stream}`, undefined)).toMatchObject({ state: { messages: 0 } });
   const durable = CONSUMERS.runner(runnerUser('acme', 'home'));
   expect(await callApi(nc, `CONSUMER.INFO.${STREAMS.facts}.${durable}`, undefined)).toMatchObject({
     config: { filter_subject: 'fact.*.*.acme.*', deliver_policy: 'all' },
@@ -131,4 +135,5 @@ it('after a database was put back and adopted, the documented steps leave every 
     faults: [],
     entries: 7,
   });
+  expect(await cosigned()).toEqual([]);
 });

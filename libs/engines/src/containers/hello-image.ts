@@ -11,8 +11,6 @@ import { buildScratchImage } from './scratch-image.ts';
 /** The same place seen from `src/containers` and from `dist/containers`. */
 const EXAMPLE = fileURLToPath(new URL('../../../../examples/hello/', import.meta.url));
 const PORT = 8080;
-/** What the image is called where nobody wants another name. */
-export const HELLO_TAG = 'localhost/logline/hello:1';
 const APPLETS = ['sh', 'httpd', 'wc', 'id', 'cat', 'ls', 'sleep', 'kill', 'echo', 'env', 'wget'];
 
 export type HelloImageOptions = {

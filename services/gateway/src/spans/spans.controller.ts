@@ -100,7 +100,7 @@ async function answer(reply: FastifyReply, acks: readonly AckBytes[]): Promise<v
   const status = acks.length === 1 ? (statuses[0] ?? 500) : statuses.every((one) => one === 200) ? 200 : 207;
   if (acks.every(({ isReplay }) => isReplay)) void reply.header('Idempotency-Replayed', 'true');
   if (statuses.some((one) => one === 503 || one === 429)) void reply.header('Retry-After', '1');
-  // of the 409s only a twin in flight is worth another try (facts: api-sdk-cli §1)
+  // of the 409s only a twin in flight is worth another try: clients that know this header retry by it
   if (status === 409 && first !== undefined)
     void reply.header('X-Should-Retry', String(isInFlight(parseAck(first))));
   await reply

@@ -15,7 +15,7 @@ const INBOX = /^_INBOX(\.[A-Za-z0-9_-]+){2,8}$/;
 
 /**
  * On whose behalf a request really comes. NATS lets each user publish only its own subject, so the subject tells; what the
- * request says of itself counts only where the gateway or the ledger may say it (architecture, "Who owns what").
+ * request says of itself counts only where the gateway or the ledger may say it: the others' permissions end at their own subjects.
  */
 export function senderOf(subject: string, { tenant, caller, reply, recheck }: SubmitRequest): Sender {
   if (!INBOX.test(reply)) return { caller: null, why: 'its reply is no inbox' };

@@ -17,7 +17,7 @@ export function addLogKeys(group: Command, makeContext: ContextMaker, where: str
     summary: 'by which key the log of each tenant is signed; which are still to be rotated',
     about:
       'With --new-key-file only the tenants whose logs neither are signed by that key nor are being led to it (logline tenant rotate-log-key): exit code 3\n' +
-      `while there are any, and only then may the old key be taken away. ${where}`,
+      `while there are any. The old key may be taken away once there are none and the time of the last rotation has passed. ${where}`,
     examples: ['logline ledger log-keys', 'logline ledger log-keys --new-key-file ./log-2.json --json'],
     options: [
       new Option('--new-key-file <file>', 'the new log key: {kid, seed}; only its public half is used'),
