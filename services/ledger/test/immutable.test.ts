@@ -135,7 +135,7 @@ describe('what is logged', () => {
     expect(Object.fromEntries(rows.map(({ table_name, rights }) => [table_name, rights]))).toEqual({
       log: 'INSERT SELECT UPDATE',
       partition: 'INSERT SELECT UPDATE',
-      cosignature: 'INSERT SELECT UPDATE',
+      cosignature: 'DELETE INSERT SELECT UPDATE',
       entry: 'INSERT SELECT',
       tile: 'INSERT SELECT',
       checkpoint: 'INSERT SELECT',

@@ -30,7 +30,7 @@ import { buildLedger, ledgerEnv, type LedgerProcess, migrateLedger, startLedger 
 import { LossyProxy } from './lossy-proxy.ts';
 import { createTenant, stopSpanOf, Traffic } from './traffic.ts';
 
-const TENANTS = ['alpha', 'beta', 'gamma', 'delta', 'epsilon', 'zeta', 'eta', 'theta'];
+const TENANTS = ['alpha', 'beta', 'gamma', 'delta', 'epsilon', 'zeta', 'eta', 'theta', 'iota'];
 const vkeyOf = (tenant: string): string =>
   formatVkey(`${TEST_ORIGIN}/${tenant}`, testKey('log').signer.publicKey);
 
@@ -253,6 +253,28 @@ describe('with receipts that wait for the quorum (fail_closed)', () => {
     for (const { span, receipt } of held.slice(-20))
       expect(receiptOf(await submit('epsilon', span), span, 'epsilon')).toEqual(receipt);
     expect((await readyz(ledger)).checks['witnessed history']).toBe('ok');
+  });
+});
+
+describe('cosignatures beyond the end of the log', () => {
+  it('are those of a history that was lost: they cover nothing, also when the log has outgrown them', async () => {
+    ledger = await startWitnessed();
+    await createTenant(gate, 'iota');
+    await eventually(async () => expect(await cosigned('iota')).toEqual({ size: 1, by: BOTH }));
+    await ledger.kill();
+    await world
+      .pool('ledger_owner')
+      .query(
+        `UPDATE ledger.cosignature SET size = 3 WHERE log_id = (SELECT log_id FROM ledger.log WHERE tenant = 'iota')`,
+      );
+    await kill(1);
+    ledger = await startWitnessed({ MODE: 'fail_closed' });
+    for (let nth = 1; nth < 4; nth++)
+      expect(await submit('iota', stopSpanOf('iota', nth), 1_000)).toMatchObject({ code: '503_UNAVAILABLE' });
+    await start(1);
+    const span = stopSpanOf('iota', 4);
+    expect(receiptOf(await submit('iota', span), span, 'iota').index).toBe(4);
+    await eventually(async () => expect(await cosigned('iota')).toEqual({ size: 5, by: BOTH }));
   });
 });
 

@@ -25,6 +25,7 @@ import { FactsLane } from '../publish/facts-lane.ts';
 import { lastPublishedIn } from '../publish/last-published.ts';
 import { AppendConnection } from '../storage/append-connection.ts';
 import { loadPartition } from '../storage/load-logs.ts';
+import { dropCosignaturesBeyond } from '../storage/drop-cosignatures.ts';
 import { onPool } from '../storage/on-pool.ts';
 import { pruneSpent } from '../storage/prune-spent.ts';
 import { readFacts } from '../storage/read-facts.ts';
@@ -150,7 +151,10 @@ export function assemblePartition(parts: PartitionParts): Partition {
     begin: async (epoch) => {
       const logs = await loadPartition(sql, partition);
       lane.start(logs.map((one) => ({ log: one, size: one.size })));
-      await witnesses?.start();
+      if (witnesses !== undefined) {
+        await dropCosignaturesBeyond(sql, partition);
+        await witnesses.start();
+      }
       append.lead(epoch);
       chores = setInterval(
         () => void pruneSpent(sql, Date.now()).catch((err: unknown) => log.warn({ err }, 'pruning failed')),

@@ -12,7 +12,7 @@ const GRANTS = {
   nonce: 'SELECT, INSERT, DELETE',
   lease: 'SELECT, INSERT, UPDATE',
   partition: 'SELECT, INSERT, UPDATE',
-  cosignature: 'SELECT, INSERT, UPDATE',
+  cosignature: 'SELECT, INSERT, UPDATE, DELETE',
 } as const;
 
 /**

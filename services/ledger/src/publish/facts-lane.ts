@@ -24,7 +24,7 @@ const MOST_WAITING_BYTES = 64 * 1024 * 1024;
 const LONGEST_PAUSE_MS = 5_000;
 
 /**
- * Facts out, in the order of their logs, one unit in flight: n+1 never before n is stored (architecture, write path 5). What has been
+ * Facts out, in the order of their logs, one unit in flight: n+1 never before n is stored (architecture, write path 4). What has been
  * published is read from the stream itself, at the start and after every doubt; what is missing there comes from PostgreSQL. So a crash
  * between COMMIT and here delays a fact and never loses or doubles one.
  */
