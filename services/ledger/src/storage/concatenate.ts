@@ -1,4 +1,4 @@
-/** Many byte strings as one: a single binary parameter costs PostgreSQL far less than an array of bytea (facts/tlog §12). */
+/** Many byte strings as one: a single binary parameter costs PostgreSQL far less than an array of bytea. */
 export function concatenate(parts: readonly Uint8Array[]): Buffer {
   return Buffer.concat(parts);
 }
