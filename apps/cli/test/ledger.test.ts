@@ -8,7 +8,7 @@ import { Person } from './home.ts';
 const PROGRAM = `
 const [say, code, ...args] = process.argv.slice(2);
 process.stderr.write('fsck: 1 of 2 entries\\nthe last word\\n');
-if (say !== 'nothing') process.stdout.write(JSON.stringify({ ok: code === '0', args, marker: process.env.MARKER, ...JSON.parse(say) }));
+if (say !== 'nothing') process.stdout.write(JSON.stringify({ ok: code === '0', args, marker: process.env.MARKER, own: Object.keys(process.env).filter((key) => key.startsWith('LOGLINE_LEDGER_')), ...JSON.parse(say) }));
 process.exitCode = Number(code);`;
 
 let person: Person;
@@ -56,6 +56,14 @@ describe('logline ledger', () => {
     ).toMatchObject({ args: ['republish', '--again', '--tenant', 'acme'] });
     expect(await person.must(['ledger', 'republish', '--from', '7'], by('{}', 0))).toMatchObject({
       args: ['republish', '--from', '7'],
+    });
+  });
+
+  it('keeps its own setting from that command, which refuses what it does not know of a ledger', async () => {
+    const { env } = by('{}', 0);
+    const more = { ...env, LOGLINE_LEDGER_ORIGIN: 'logs.test' };
+    expect(await person.must(['ledger', 'fsck'], { env: more })).toMatchObject({
+      own: ['LOGLINE_LEDGER_ORIGIN'],
     });
   });
 
