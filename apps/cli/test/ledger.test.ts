@@ -136,3 +136,30 @@ describe('logline ledger', () => {
     });
   });
 });
+
+describe('logline log adopt', () => {
+  const adopt = ['log', 'adopt', '--i-know', '--operator-key-file', 'operator.json'];
+
+  it('adopts the partition that is named, one that an installation can have', async () => {
+    const report = JSON.stringify({ needed: true, adopted: true, not_adopted: [] });
+    expect(await person.must([...adopt, '--partition', '255'], by(report, 0))).toMatchObject({
+      args: ['adopt', '--partition', '255', '--i-know', '--operator-key-file', person.path('operator.json')],
+    });
+    expect(await person.run([...adopt, '--partition', '256', '--json'], by(report, 0))).toMatchObject({
+      code: 2,
+    });
+  });
+
+  it('names the logs that were left out, and gives the exit code of a no', async () => {
+    const not_adopted = [{ tenant: 'acme', why: 'its-leaves-are-damaged' }];
+    const report = JSON.stringify({ needed: true, adopted: true, logs: 2, not_adopted });
+    const answer = await person.run(adopt, by(report, 1));
+    expect(answer.code).toBe(3);
+    expect(answer.out).toContain('acme  not adopted: its-leaves-are-damaged');
+    expect(answer.out).toContain('not for 1 of 2 logs');
+    expect(await person.run(adopt, by(JSON.stringify({ needed: true, adopted: false }), 1))).toMatchObject({
+      code: 3,
+      out: expect.stringContaining('add --i-know'),
+    });
+  });
+});
