@@ -8,7 +8,7 @@ import { Person } from './home.ts';
 const PROGRAM = `
 const [say, code, ...args] = process.argv.slice(2);
 process.stderr.write('fsck: 1 of 2 entries\\nthe last word\\n');
-if (say !== 'nothing') process.stdout.write(JSON.stringify({ ok: code === '0', args, marker: process.env.MARKER, ...JSON.parse(say) }));
+if (say !== 'nothing') process.stdout.write(JSON.stringify({ ok: code === '0', args, marker: process.env.MARKER, own: Object.keys(process.env).filter((key) => key.startsWith('LOGLINE_LEDGER_')), ...JSON.parse(say) }));
 process.exitCode = Number(code);`;
 
 let person: Person;
@@ -56,6 +56,14 @@ describe('logline ledger', () => {
     ).toMatchObject({ args: ['republish', '--again', '--tenant', 'acme'] });
     expect(await person.must(['ledger', 'republish', '--from', '7'], by('{}', 0))).toMatchObject({
       args: ['republish', '--from', '7'],
+    });
+  });
+
+  it('keeps its own setting from that command, which refuses what it does not know of a ledger', async () => {
+    const { env } = by('{}', 0);
+    const more = { ...env, LOGLINE_LEDGER_ORIGIN: 'logs.test' };
+    expect(await person.must(['ledger', 'fsck'], { env: more })).toMatchObject({
+      own: ['LOGLINE_LEDGER_ORIGIN'],
     });
   });
 
@@ -125,6 +133,33 @@ describe('logline ledger', () => {
     expect(await person.run(['ledger', 'export', '--json'], by('{}', 0))).toMatchObject({ code: 2 });
     expect(await person.run(['ledger', 'republish', '--from', 'x', '--json'], by('{}', 0))).toMatchObject({
       code: 2,
+    });
+  });
+});
+
+describe('logline log adopt', () => {
+  const adopt = ['log', 'adopt', '--i-know', '--operator-key-file', 'operator.json'];
+
+  it('adopts the partition that is named, one that an installation can have', async () => {
+    const report = JSON.stringify({ needed: true, adopted: true, not_adopted: [] });
+    expect(await person.must([...adopt, '--partition', '255'], by(report, 0))).toMatchObject({
+      args: ['adopt', '--partition', '255', '--i-know', '--operator-key-file', person.path('operator.json')],
+    });
+    expect(await person.run([...adopt, '--partition', '256', '--json'], by(report, 0))).toMatchObject({
+      code: 2,
+    });
+  });
+
+  it('names the logs that were left out, and gives the exit code of a no', async () => {
+    const not_adopted = [{ tenant: 'acme', why: 'its-leaves-are-damaged' }];
+    const report = JSON.stringify({ needed: true, adopted: true, logs: 2, not_adopted });
+    const answer = await person.run(adopt, by(report, 1));
+    expect(answer.code).toBe(3);
+    expect(answer.out).toContain('acme  not adopted: its-leaves-are-damaged');
+    expect(answer.out).toContain('not for 1 of 2 logs');
+    expect(await person.run(adopt, by(JSON.stringify({ needed: true, adopted: false }), 1))).toMatchObject({
+      code: 3,
+      out: expect.stringContaining('add --i-know'),
     });
   });
 });

@@ -1,14 +1,14 @@
-import { formatHex, type LocalSigner } from '@logline/canon-sign';
 import { classifyBy, LedgerLines, Publisher } from '@logline/jetstream';
 import { JetStreamModule, JetStreamStrategy, NATS } from '@logline/jetstream/nest';
 import { openPool, type Pool, POSTGRES_FAULTS } from '@logline/postgres';
-import { ConfigError, readKeyFile, readSecretFile, type ServiceParts } from '@logline/service';
+import { readSecretFile, type ServiceParts } from '@logline/service';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { type DynamicModule, Module } from '@nestjs/common';
 import { appendMetrics } from './append/append-metrics.ts';
 import { appendController } from './append/append.controller.ts';
 import type { LedgerConfig } from './config.ts';
 import { LEDGER_FAULTS } from './errors.ts';
+import { readLogSigners } from './lead/log-signers.ts';
 import { assemblePartition } from './lead/partition.ts';
 import { ledPartitions, PARTITIONS, Partitions } from './lead/partitions.ts';
 import { reportWitnesses } from './witness/report-witnesses.ts';
@@ -22,10 +22,9 @@ export const POOL: unique symbol = Symbol('POOL');
 export class LedgerModule {
   static register(config: Readonly<LedgerConfig>, { log, metrics, readiness }: ServiceParts): DynamicModule {
     const postgresUrl = readSecretFile(config.postgresUrlFile);
-    const signer = readKeyFile(config.keyFile);
+    const { signer, otherSigner } = readLogSigners(config);
     const led = ledPartitions(config);
     const witnessing = readWitnessSettings(config, () => witnessMetrics(metrics));
-    const otherSigner = readOtherKey(config, signer);
     return {
       module: LedgerModule,
       controllers: led.map(appendController),
@@ -82,13 +81,4 @@ export class LedgerModule {
       ],
     };
   }
-}
-
-/** @throws ConfigError `BAD_KEY_FILE`: one key twice would sign every checkpoint twice, and no verifier reads that */
-function readOtherKey({ nextKeyFile }: Readonly<LedgerConfig>, signer: LocalSigner): LocalSigner | undefined {
-  if (nextKeyFile === undefined) return undefined;
-  const other = readKeyFile(nextKeyFile);
-  if (formatHex(other.publicKey) === formatHex(signer.publicKey))
-    throw new ConfigError('BAD_KEY_FILE', `${nextKeyFile} is the same key as LOGLINE_LEDGER_KEY_FILE`);
-  return other;
 }

@@ -64,8 +64,11 @@ const HOW =
 async function findProgram(context: Context): Promise<Program> {
   const { io } = context;
   const named = io.env['LOGLINE_LEDGER_COMMAND'];
-  if (named !== undefined && named.trim() !== '')
-    return { command: named.trim().split(/\s+/), env: { ...process.env, ...io.env } };
+  if (named !== undefined && named.trim() !== '') {
+    // it is the CLI's own: a ledger refuses what it does not know under its prefix
+    const { LOGLINE_LEDGER_COMMAND: _own, ...env } = { ...process.env, ...io.env };
+    return { command: named.trim().split(/\s+/), env };
+  }
   const { devEnv } = await context.settings();
   if (devEnv?.maintenance !== undefined) return devEnv.maintenance;
   throw new CliError('USAGE', 'nothing says how to reach the ledger of this installation', { fix: HOW });

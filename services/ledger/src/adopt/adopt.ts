@@ -1,39 +1,36 @@
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { parseArgs } from 'node:util';
-import { formatHex, type LocalSigner } from '@logline/canon-sign';
-import { CONSUMERS, FIRST_PARTITION } from '@logline/contracts';
+import { formatHex } from '@logline/canon-sign';
+import { CONSUMERS, FIRST_PARTITION, isPartition, MOST_PARTITIONS } from '@logline/contracts';
 import { connectNats } from '@logline/jetstream';
 import { openPool } from '@logline/postgres';
-import { readKeyFile, readSecretFile } from '@logline/service';
-import { formatVkey } from '@logline/tlog';
+import { readSecretFile } from '@logline/service';
 import { type AnchorStore, anchorStore } from '../anchor/anchor.store.ts';
-import { Memory } from '../append/memory.ts';
-import { takeTurn } from '../append/turn.ts';
 import type { LedgerConfig } from '../config.ts';
 import type { Tip } from '../domain/anchor.ts';
-import type { BatchRequest } from '../domain/batch.ts';
-import { parseEntry } from '../domain/entry.ts';
-import { LedgerError } from '../errors.ts';
+import { logNames } from '../lead/log-names.ts';
+import { readLogSigners } from '../lead/log-signers.ts';
 import { AppendConnection } from '../storage/append-connection.ts';
 import { onPool } from '../storage/on-pool.ts';
 import { seizeLease } from '../storage/seize-lease.ts';
-import { adoptionSpan } from './adoption-span.ts';
+import { adoptLogs } from './adopt-logs.ts';
 import { explain } from './explain.ts';
 import { readOperator } from './operator-file.ts';
 import { type Survey, survey } from './survey.ts';
 
 /** Long enough for the adoption of some ten thousand logs; a killed one holds the partition up no longer than that. */
 const LEASE_MS = 120_000;
-/** Adopted together, so that no commit becomes too large. */
-const MOST_LOGS = 500;
 
 /**
  * `adopt [--i-know --operator-key-file <file>] [--partition <n>]`: takes the database as it is for the truth, although its anchor says otherwise.
- * One JSON line on stdout, the explanation on stderr. 0 when nothing is to be adopted or it has been; 1 when it is and nobody has said so.
+ * One JSON line on stdout, the explanation on stderr. 0 when nothing is to be adopted or all of it has been; 1 when it is and nobody has said so, or
+ * when some log was left out (`not_adopted`): the partition signs again, but not for that one.
  */
 export async function adopt(args: readonly string[], config: Readonly<LedgerConfig>): Promise<number> {
   const { iKnow, partition, operatorFile } = parseOptions(args);
   const operator = operatorFile === undefined ? undefined : readOperator(operatorFile);
+  const { signer, otherSigner } = readLogSigners(config);
+  const nameOf = logNames(config.origin, signer, otherSigner);
   const postgresUrl = readSecretFile(config.postgresUrlFile);
   const pool = openPool(postgresUrl, { name: 'ledger adopt', max: 2 });
   const nc = await connectNats({
@@ -60,10 +57,26 @@ export async function adopt(args: readonly string[], config: Readonly<LedgerConf
     const connection = new AppendConnection(postgresUrl);
     try {
       const taken = await look(); // once more: whoever led may have committed until now
-      const tip = await adoptLogs(taken, { connection, epoch, leaseName, operator, ...logIdentity(config) });
+      const { tip, leftOut } = await adoptLogs(taken, {
+        connection,
+        lease: { name: leaseName, epoch },
+        operator,
+        signer,
+        otherSigner,
+        nameOf,
+        withinMs: LEASE_MS,
+      });
       await setAnchor(store, taken, tip, epoch);
-      report({ ...toReport(taken), adopted: true, epoch, reached: tip.position, operator: operator.kid });
-      return 0;
+      const { position: reached } = tip;
+      report({
+        ...toReport(taken),
+        adopted: true,
+        epoch,
+        reached,
+        operator: operator.kid,
+        not_adopted: leftOut,
+      });
+      return leftOut.length === 0 ? 0 : 1;
     } finally {
       connection.close();
       await seizeLease(sql, leaseName, { above: epoch, holder, ttlMs: 0 }); // free at once
@@ -73,87 +86,10 @@ export async function adopt(args: readonly string[], config: Readonly<LedgerConf
   }
 }
 
-type Adopting = {
-  readonly connection: AppendConnection;
-  readonly epoch: number;
-  readonly leaseName: string;
-  readonly operator: LocalSigner;
-  readonly signer: LocalSigner;
-  readonly nameOf: (tenant: string) => { readonly origin: string; readonly logKey: string };
-};
-
-/** Every log gets its entry, by the turns that every entry is made by. Where the partition stands behind the last one. */
-async function adoptLogs(found: Survey, by: Adopting): Promise<Tip> {
-  const { partition, anchor, logs } = found;
-  // never back to a position that somebody else has called another commit
-  let tip: Tip = { ...found.tip, position: Math.max(found.tip.position, anchor?.position ?? 0) };
-  for (let at = 0; at < logs.length; at += MOST_LOGS) {
-    const requests = logs
-      .slice(at, at + MOST_LOGS)
-      .map(({ tenant }) => requestOf(tenant, found, by.operator));
-    const result = await takeTurn(requests, {
-      partition,
-      lease: { name: by.leaseName, epoch: by.epoch },
-      connection: by.connection,
-      memory: new Memory(),
-      signer: by.signer,
-      nameOf: by.nameOf,
-      clock: Date.now,
-      tip,
-    });
-    const refused = result.answers
-      .flatMap(({ outcomes }) => outcomes)
-      .find(({ kind }) => kind !== 'appended');
-    if (refused !== undefined || result.tip === undefined)
-      throw new LedgerError(
-        'LOG_MOVED',
-        `a log could not be adopted: ${refused?.kind ?? 'nothing to commit'}`,
-      );
-    tip = result.tip;
-  }
-  return tip;
-}
-
-function requestOf(tenant: string, found: Survey, operator: LocalSigner): BatchRequest {
-  const nowMs = Date.now();
-  const bytes = adoptionSpan(tenant, found, operator, nowMs, randomBytes(10));
-  return {
-    trace: randomBytes(16).toString('hex'),
-    reply: '',
-    tenant,
-    language: 'en',
-    caller: { kind: 'operator' },
-    submitted_ms: nowMs,
-    deadline_ms: nowMs + LEASE_MS,
-    attempt: 0,
-    spans: [
-      {
-        position: 0,
-        entry: parseEntry(bytes, tenant),
-        verdict: undefined,
-        role: 'operator',
-        reads: {},
-        writes: [],
-      },
-    ],
-  };
-}
-
 async function setAnchor(store: AnchorStore, found: Survey, tip: Tip, epoch: number): Promise<void> {
   const { partition, sequence } = found;
   const { position, chain } = tip;
   await store.set({ partition, position, chain, epoch, at: new Date().toISOString() }, sequence);
-}
-
-function logIdentity({ keyFile, origin }: Readonly<LedgerConfig>): Pick<Adopting, 'signer' | 'nameOf'> {
-  const signer = readKeyFile(keyFile);
-  return {
-    signer,
-    nameOf: (tenant) => ({
-      origin: `${origin}/${tenant}`,
-      logKey: formatVkey(`${origin}/${tenant}`, signer.publicKey),
-    }),
-  };
 }
 
 const USAGE = 'adopt [--i-know --operator-key-file <file>] [--partition <n>]';
@@ -172,7 +108,8 @@ function parseOptions(args: readonly string[]): {
     },
   });
   const { 'i-know': iKnow, 'operator-key-file': operatorFile, partition } = values;
-  if (!/^\d{1,4}$/.test(partition)) throw new TypeError(`--partition is a number; usage: ${USAGE}`);
+  if (!/^\d{1,4}$/.test(partition) || !isPartition(Number(partition)))
+    throw new TypeError(`--partition is a number from 0 to ${MOST_PARTITIONS - 1}; usage: ${USAGE}`);
   if (iKnow && operatorFile === undefined)
     throw new TypeError(`--i-know is the operator's word: add --operator-key-file; usage: ${USAGE}`);
   return { iKnow, partition: Number(partition), operatorFile };

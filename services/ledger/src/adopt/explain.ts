@@ -1,3 +1,4 @@
+import { FIRST_PARTITION } from '@logline/contracts';
 import type { Survey } from './survey.ts';
 
 /** What an operator has to know before saying that the database is the truth, in plain words. */
@@ -19,6 +20,7 @@ export function explain({ partition, tip, anchor, logs, decision, unknownFacts }
     '  - entries beyond it are gone; who holds their receipts holds a proof that this log has forked, and witnesses will say so',
     '  - their ids, nonces, proofs and idempotency keys count as never used',
     "  - each log gets one entry, registry.log.adopted, signed with the operator's key, which cannot be taken back",
+    '  - one that is damaged, or whose key is not held here, gets none and stays refused; mended later, it goes on without: so mend it first if you can',
     ...unknownFacts.map(
       ({ tenant, from, to }) =>
         `  - ${tenant}: facts ${from} to ${to} were published and are not in the log: readers have seen them`,
@@ -27,6 +29,6 @@ export function explain({ partition, tip, anchor, logs, decision, unknownFacts }
       ? []
       : ['    so before anybody reads on, empty the stream and the views: the steps are in docs/ageing.md']),
     '',
-    'To go on: logline log adopt --i-know',
+    `To go on: logline log adopt --i-know${partition === FIRST_PARTITION ? '' : ` --partition ${partition}`}`,
   ].join('\n');
 }

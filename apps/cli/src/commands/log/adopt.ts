@@ -1,9 +1,12 @@
+import { FIRST_PARTITION, MOST_PARTITIONS } from '@logline/contracts';
 import { type Command, Option } from 'commander';
 import { resolve } from 'node:path';
 import { addCommand, type ContextMaker, parseCount } from '../../command.ts';
 import { CliError, Exit } from '../../errors.ts';
 import { EXIT } from '../../exit-codes.ts';
+import { isObject } from '../../json-file.ts';
 import { runMaintenance } from '../../ledger/maintenance.ts';
+import type { Style } from '../../terminal/style.ts';
 
 type Options = {
   readonly iKnow?: boolean;
@@ -18,11 +21,18 @@ export function addAdopt(group: Command, makeContext: ContextMaker): void {
     about:
       'A ledger whose database was put back from a backup, or whose anchor is gone, refuses to sign: going on could fork its logs. Without --i-know this says what it\n' +
       'found and what would be lost. With it, each log of the partition gets an entry signed by the operator that says so, for good, and the ledger signs again.\n' +
-      'Runs beside the database, as logline ledger does. Exit code 3 when something is to be adopted and nobody has said so.',
-    examples: ['logline log adopt', 'logline log adopt --i-know --operator-key-file ./operator.json'],
+      'Logs that could not be adopted are named; the others go on. Runs beside the database, as logline ledger does. Exit code 3 when something is to be adopted\n' +
+      'and nobody has said so, or some log was left out.',
+    examples: [
+      'logline log adopt',
+      'logline log adopt --i-know --operator-key-file ./operator.json',
+      'logline log adopt --partition 2 --i-know --operator-key-file ./operator.json',
+    ],
     options: [
       new Option('--i-know', 'take the database as it is for the truth'),
-      new Option('--partition <n>', 'of the ledger; 0 when left out').argParser(parseCount(0, 1023)),
+      new Option('--partition <n>', 'of the ledger; 0 when left out').argParser(
+        parseCount(FIRST_PARTITION, MOST_PARTITIONS - 1),
+      ),
       new Option('--operator-key-file <file>', "the operator's key, whose word this is"),
     ],
     run: async (context, { iKnow, partition, operatorKeyFile }) => {
@@ -40,16 +50,26 @@ export function addAdopt(group: Command, makeContext: ContextMaker): void {
         ...(partition === undefined ? [] : ['--partition', String(partition)]),
         ...(iKnow === true && named !== undefined ? ['--i-know', '--operator-key-file', named] : []),
       ]);
-      const said = report['adopted'] === true ? 'adopted' : report['needed'] === true ? 'refusing' : 'sound';
+      const leftOut = (Array.isArray(report['not_adopted']) ? report['not_adopted'] : []).filter(isObject);
       out.result(
         report,
-        {
-          adopted: `${out.style.green('adopted')}: the ledger signs again, and each of its logs says why`,
-          refusing: `${out.style.red('not adopted')}: read what is above, then add --i-know`,
-          sound: `${out.style.green('ok')}: the anchor stands where the database does; nothing is to be adopted`,
-        }[said],
+        [
+          ...leftOut.map(
+            ({ tenant, why }) => `${out.style.red('✗')} ${String(tenant)}  not adopted: ${String(why)}`,
+          ),
+          conclusion(report, leftOut.length, out.style),
+        ].join('\n'),
       );
       if (!isGood) throw new Exit(EXIT.negative);
     },
   });
+}
+
+function conclusion(report: Readonly<Record<string, unknown>>, leftOut: number, style: Style): string {
+  if (report['adopted'] === true && leftOut > 0)
+    return `${style.red('adopted in part')}: the ledger signs again, but not for ${leftOut} of ${String(report['logs'])} logs; those stand still until they are mended`;
+  if (report['adopted'] === true)
+    return `${style.green('adopted')}: the ledger signs again, and each of its logs says why`;
+  if (report['needed'] === true) return `${style.red('not adopted')}: read what is above, then add --i-know`;
+  return `${style.green('ok')}: the anchor stands where the database does; nothing is to be adopted`;
 }
