@@ -340,6 +340,19 @@ describe('a log that cannot be signed', () => {
     expect((await receiptOf('newer')).index).toBe(1);
   });
 
+  it('whose key is not held is not passed over when it is the only one: the key file is wrong, and nothing is adopted', async () => {
+    await start(keys('log', 'log-2'));
+    await born('newer', 0, testKey('log-2'));
+    await stop();
+    await moveAnchorAhead();
+    const before = await rowsOf('newer');
+    const { anchor: ahead } = await anchorStore(await world.connect('ledger')).read(0);
+    expect(adopt(0).status).toBe(2);
+    expect(await rowsOf('newer')).toEqual(before);
+    expect((await anchorStore(await world.connect('ledger')).read(0)).anchor).toEqual(ahead);
+    expect(adopt(0, keys('log', 'log-2'))).toMatchObject({ status: 0, report: { not_adopted: [] } });
+  });
+
   it('does not keep its partition from being led, though it is the only one', async () => {
     await start();
     await born('acme');

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { LocalSigner } from '@logline/canon-sign';
 import { POSTGRES_FAULTS, PostgresError } from '@logline/postgres';
+import { ConfigError } from '@logline/service';
 import { TlogError } from '@logline/tlog';
 import { Memory } from '../append/memory.ts';
 import { takeTurn, type TurnContext } from '../append/turn.ts';
@@ -26,15 +27,15 @@ export type Adopted = {
   /** Logs without an entry: nothing was signed for them, and a ledger refuses them for the same reason. */
   readonly leftOut: readonly LeftOut[];
 };
-export type LeftOut = { readonly tenant: string; readonly why: string };
+export type LeftOut = { readonly tenant: string; readonly why: string; readonly isKeyless: boolean };
 
 /** Adopted together, so that no commit becomes too large. */
 const MOST_LOGS = 500;
 
 /**
  * Every log that can be signed gets its entry, by the turns that every entry is made by. The partition goes on by a commit in any case: one that has no
- * log, or none that can be signed, counts the adoption itself, as it counts a move.
- * @throws LedgerError `LEASE_LOST`, `LOG_MOVED`, `TOO_LATE`; PostgresError. Some logs may have got their entry then
+ * log, or damaged ones alone, counts the adoption itself, as it counts a move.
+ * @throws ConfigError `BAD_KEY_FILE` when no log could be signed for want of its key; LedgerError `LEASE_LOST`, `LOG_MOVED`, `TOO_LATE`; PostgresError. Some logs may have got their entry then
  */
 export async function adoptLogs(found: Survey, by: Adopting): Promise<Adopted> {
   const { partition, anchor, logs } = found;
@@ -48,6 +49,12 @@ export async function adoptLogs(found: Survey, by: Adopting): Promise<Adopted> {
     tip = adopted.tip;
     leftOut.push(...adopted.leftOut);
   }
+  const [keyless] = leftOut.filter(({ isKeyless }) => isKeyless);
+  if (tip === before && keyless !== undefined)
+    throw new ConfigError(
+      'BAD_KEY_FILE',
+      `these are not the keys of this partition's logs; nothing was adopted: of ${keyless.tenant}, ${keyless.why}`,
+    );
   if (tip === before) tip = await countAdoption(partition, before, by);
   return { tip, leftOut };
 }
@@ -65,7 +72,7 @@ async function adoptSome(
     if (!isOfOneLog(error)) throw error;
     const [tenant, ...more] = tenants;
     if (tenant === undefined || more.length === 0)
-      return { tip, leftOut: tenants.map((one) => ({ tenant: one, why: error.message })) };
+      return { tip, leftOut: tenants.map((one) => ({ tenant: one, why: error.message, isKeyless: false })) };
     const half = Math.ceil(tenants.length / 2);
     const first = await adoptSome(tenants.slice(0, half), tip, found, by);
     const second = await adoptSome(tenants.slice(half), first.tip, found, by);
@@ -88,7 +95,9 @@ async function adoptTogether(
     tip,
   });
   const leftOut = answers.flatMap(({ request: { tenant }, outcomes }) =>
-    outcomes.filter(({ kind }) => kind !== 'appended').map((outcome) => ({ tenant, why: whyNot(outcome) })),
+    outcomes
+      .filter(({ kind }) => kind !== 'appended')
+      .map((outcome) => ({ tenant, why: whyNot(outcome), isKeyless: outcome.kind === 'keyless' })),
   );
   return { tip: reached ?? tip, leftOut };
 }

@@ -74,7 +74,7 @@ export async function adopt(args: readonly string[], config: Readonly<LedgerConf
         epoch,
         reached,
         operator: operator.kid,
-        not_adopted: leftOut,
+        not_adopted: leftOut.map(({ tenant, why }) => ({ tenant, why })),
       });
       return leftOut.length === 0 ? 0 : 1;
     } finally {
