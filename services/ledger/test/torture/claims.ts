@@ -67,13 +67,16 @@ export function book(claim: Claim, ack: Ack): void {
   claim.isRefused = true;
 }
 
-/** The words are those of `toRefusalAck`: a deadline that passed before, or a verdict that never held. */
+/** The words are those of `toRefusalAck` and `toUnwitnessedAck`: a deadline that passed before, or a verdict that never held, and not that it is to be waited for. */
 function saysNotCommitted({
   details,
 }: {
   readonly details: readonly { readonly message: string }[];
 }): boolean {
-  return details.some(({ message }) => !message.includes('the outcome is unknown'));
+  return details.some(
+    ({ message }) =>
+      !message.includes('the outcome is unknown') && !message.startsWith('committed, and not yet'),
+  );
 }
 
 function bookReceipt(claim: Claim, receipt: Receipt, about: string): void {

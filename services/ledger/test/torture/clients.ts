@@ -9,6 +9,7 @@ import {
   inboxPrefix,
   parseAckReply,
   parseSubmitEnvelope,
+  type Receipt,
   STREAMS,
 } from '@logline/contracts';
 import { Publisher, pullMessages } from '@logline/jetstream';
@@ -29,6 +30,8 @@ export type ClientsParts = {
   readonly gate: NatsConnection;
   /** An answer that must not be: reported, not thrown, for nobody waits where it arrives. */
   readonly onViolation: (error: unknown) => void;
+  /** Every receipt as it arrives, the first time and again. @throws Violation for one that may not be given yet */
+  readonly onReceipt: (tenant: string, receipt: Receipt) => void;
 };
 
 export type SendOptions = {
@@ -52,12 +55,14 @@ export class Clients {
   readonly #expected = new Map<string, Expected>();
   readonly #claims = new Map<string, Claim>();
   readonly #onViolation: (error: unknown) => void;
+  readonly #onReceipt: ClientsParts['onReceipt'];
   readonly #close: () => Promise<void>;
   #serial = 0;
   /** Envelopes sent, answers booked, requests judged again. */
   readonly counts = { envelopes: 0, answers: 0, rechecks: 0 };
 
-  constructor({ gateway, gate, onViolation }: ClientsParts) {
+  constructor({ gateway, gate, onViolation, onReceipt }: ClientsParts) {
+    this.#onReceipt = onReceipt;
     this.#publisher = new Publisher(gate);
     this.#onViolation = onViolation;
     this.#base = `${inboxPrefix('gateway')}.${nuid.next()}`;
@@ -155,6 +160,7 @@ export class Clients {
     if (claim === undefined) throw new Error(`an answer for position ${position}, which was not asked`);
     expected.answered.add(position);
     this.counts.answers++;
+    if ('receipt' in ack && ack.receipt !== undefined) this.#onReceipt(claim.tenant, ack.receipt);
     book(claim, ack);
   }
 

@@ -54,6 +54,8 @@ export async function breakIt(fault: Fault, ground: FaultGround): Promise<Broken
       return fillDisk(fault, ground);
     case 'clock':
       return jump(fault, ground);
+    case 'witness':
+      return breakWitness(fault, ground);
     case 'contend':
       return after('contend', fault.afterMs, ground, async () => {
         const { leader } = ground.pair;
@@ -177,6 +179,23 @@ async function breakLine(
       // what was begun ends: a late COMMIT arrives, a slow line is slow as long as it was to be
       if (isHit) await new Promise((resolve) => setTimeout(resolve, forMs));
       line.mend();
+    },
+  };
+}
+
+async function breakWitness(
+  { how, forMs }: Extract<Fault, { kind: 'witness' }>,
+  { world: { witness }, tell }: FaultGround,
+): Promise<Broken> {
+  let isNoticed = false;
+  tell(`witness: ${how}, from now on`);
+  witness?.break(how, () => (isNoticed = true));
+  return {
+    happened: new Promise((resolve) => setTimeout(resolve, forMs)),
+    names: () => (isNoticed ? [`witness: ${how}`] : []),
+    mend: async () => {
+      witness?.mend();
+      tell(`witness: ${how}: over`);
     },
   };
 }

@@ -54,7 +54,9 @@ export async function run(schedule: Schedule, ground: RunGround): Promise<RunRes
   const tenants = [...new Set(conversations.claims.map(({ tenant }) => tenant))];
   for (const tenant of tenants) {
     const own = conversations.claims.filter((claim) => claim.tenant === tenant);
-    entries += await checkTenant(ground.world, tenant, own, { isClockSteady });
+    const size = await checkTenant(ground.world, tenant, own, { isClockSteady });
+    if (size > 0) await ground.world.witness?.checkCosigned(ground.world.nc, tenant, size);
+    entries += size;
   }
   await checkAnchors(ground.world);
   clients.forget();

@@ -1,6 +1,7 @@
 import { belongsTo } from '../../src/domain/assignment.ts';
 import type { Action } from './orders.ts';
-import { type Step, STEPS } from './steps-of.ts';
+import { type Step, STEPS, WITNESS_STEPS } from './steps-of.ts';
+import { WITNESS_FAULTS, type WitnessFault } from './torture-witness.ts';
 
 /** What one run does: a pure function of its seed. */
 export type Schedule = {
@@ -67,6 +68,8 @@ export type Fault =
   | { readonly kind: 'disk full'; readonly forMs: number }
   /** The wall clock of the ledgers jumps, and later back. */
   | { readonly kind: 'clock'; readonly aheadMs: number; readonly afterMs: number }
+  /** Of the witness without whose cosignature no receipt is given, where there is one. */
+  | { readonly kind: 'witness'; readonly how: WitnessFault; readonly forMs: number }
   /** The lease ends under a leader that lives. */
   | { readonly kind: 'contend'; readonly afterMs: number }
   /** A leader dies, wherever it is: of the first partition, or of the other. */
@@ -88,6 +91,7 @@ export const FAULT_NAMES: readonly string[] = [
   'plain kill: leader',
   'plain kill: neighbour',
   'move',
+  ...WITNESS_FAULTS.map((how) => `witness: ${how}`),
 ];
 
 /** Uniform in [0, 1), the same row of numbers for the same seed (mulberry32). */
@@ -124,14 +128,30 @@ class Dice {
   }
 }
 
+/** Whether receipts wait for a witness in this run: a world is of one kind, so it is known before the schedule. */
+export function isWitnessed(seed: number): boolean {
+  return randomOf(seed ^ 0x717e55)() < WITNESSED;
+}
+const WITNESSED = 0.25;
+
+/** The step of the list whose turn it is; of those that only a witnessed ledger passes, in every third run of one. */
+export function stepOf(seed: number): Step {
+  const ownSteps = isWitnessed(seed) && seed % 3 === 0 ? WITNESS_STEPS : STEPS;
+  const at = ownSteps === STEPS ? seed : seed / 3;
+  const step = ownSteps[at % ownSteps.length];
+  if (step === undefined) throw new RangeError('a list of steps is empty');
+  return step;
+}
+
 /** Runs with seeds in a row kill at each of the steps in turn, whatever else they do. */
 export function scheduleOf(seed: number): Schedule {
   const dice = new Dice(seed);
-  const step = STEPS[seed % STEPS.length] ?? dice.of(STEPS);
+  const step = stepOf(seed);
   const tenants = Array.from({ length: dice.int(step.wants === 'foreign' ? 2 : 1, 3) }, (_, at) =>
     tenantAt(seed, at),
   );
   const first = [hitFor(dice, step), ...besideOf(dice, step)];
+  if (isWitnessed(seed) && dice.chance(0.3)) first.push(witnessFault(dice));
   if (dice.chance(MOVED_MEANWHILE)) first.push(moveOf(dice, tenants.length));
   const rounds: Round[] = [
     ...groundOf(step),
@@ -140,6 +160,7 @@ export function scheduleOf(seed: number): Schedule {
   for (let more = dice.int(0, 2); more > 0; more--) {
     const faults = [anyFault(dice, tenants.length)];
     if (dice.chance(0.2)) faults.push(anyFault(dice, tenants.length));
+    if (isWitnessed(seed) && dice.chance(0.4)) faults.push(witnessFault(dice));
     rounds.push({ traffic: trafficFor(dice, tenants.length), faults: faults.filter(isCompatible) });
   }
   return { seed, tenants, rounds };
@@ -158,6 +179,10 @@ function tenantAt(seed: number, at: number): string {
 
 function moveOf(dice: Dice, tenants: number): Fault {
   return { kind: 'move', tenant: dice.int(0, tenants - 1), afterMs: dice.int(0, 300) };
+}
+
+function witnessFault(dice: Dice): Fault {
+  return { kind: 'witness', how: dice.of(WITNESS_FAULTS), forMs: dice.int(100, 1_500) };
 }
 
 /** Two faults of one kind would undo each other. */

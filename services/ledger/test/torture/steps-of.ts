@@ -131,10 +131,21 @@ export const STEPS: readonly Step[] = [
   ...lost(['nats stream msg get of anchor answered', 'nats consumer create answered'], TAKEOVER),
 ];
 
+/** Of ledgers that have a witness, besides. */
+export const WITNESS_STEPS: readonly Step[] = [
+  ...each(['pg save_cosignature', 'nats cosigned'], BEFORE_SENT_ANSWERED, TURN),
+  ...each(['pg drop_cosignatures_beyond'], BEFORE_SENT_ANSWERED, TAKEOVER),
+  ...each(['pg load_cosignatures'], BEFORE_ANSWERED, TAKEOVER),
+  ...each(['pg read_checkpoint'], BEFORE_ANSWERED, INHERITED),
+  // when a witness knows more of a log than whoever asks
+  ...each(['pg read_size_in'], BEFORE_ANSWERED, { when: 'turn', isOptional: true }),
+  ...lost(['nats cosigned answered'], TURN),
+];
+
 /** What is counted when it has happened. */
 export const keyOf = ({ name, action }: Pick<Step, 'name' | 'action'>): string => `${action}: ${name}`;
 
-const names = new Set(STEPS.map(({ name }) => name));
+const names = new Set([...STEPS, ...WITNESS_STEPS].map(({ name }) => name));
 
 /** Whether the list has it: with "before", a read has "sent" as well. */
 export function isListed(name: string): boolean {

@@ -194,6 +194,8 @@ function nameOf(subject: string, payload: unknown, headers: Inside): string {
       return 'nats recheck';
     case 'accept':
       return 'nats pass on';
+    case 'cosigned':
+      return 'nats cosigned';
     case '$JS':
       break;
     default:

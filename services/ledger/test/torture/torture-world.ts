@@ -11,12 +11,15 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { migrateLedger } from '../ledger-process.ts';
 import { Line } from './line.ts';
+import { TortureWitness } from './torture-witness.ts';
 import { mountSmallDisk, type SmallDisk } from './small-disk.ts';
 
 export type TortureWorld = {
   readonly world: World;
   readonly line: Line;
   readonly disk: SmallDisk;
+  /** Whoever cosigns what its ledgers commit, before they may give a receipt (`fail_closed`); undefined where receipts wait for nobody. */
+  readonly witness: TortureWitness | undefined;
   /** What a ledger runs, and is told; chores are told the same. */
   readonly main: string;
   readonly env: Readonly<Record<string, string>>;
@@ -36,11 +39,17 @@ export type TortureWorld = {
 export const PARTITIONS = 2;
 export type Engine = { start(): Promise<void>; end(how: 'kill' | 'restart'): Promise<void> };
 
+/** How long a ledger waits for the witness's answer. */
+const WITNESS_TIMEOUT_MS = 300;
+
 /**
  * PostgreSQL on a disk of its own, nats-server, and the wire between the ledgers and PostgreSQL: for many runs.
  * @param main - see `bundleLedger`
  */
-export async function openTortureWorld(main: string): Promise<TortureWorld> {
+export async function openTortureWorld(
+  main: string,
+  { isWitnessed }: { readonly isWitnessed: boolean },
+): Promise<TortureWorld> {
   const closers: (() => unknown)[] = [];
   const close = async (): Promise<void> => {
     for (const one of closers.splice(0).reverse()) await one();
@@ -64,7 +73,16 @@ export async function openTortureWorld(main: string): Promise<TortureWorld> {
     adminUrl.pathname = `/${database}`;
     const line = await Line.open(urls['ledger'] ?? '');
     closers.push(() => line.close());
+    const witness = isWitnessed ? await TortureWitness.open() : undefined;
+    closers.push(() => witness?.close());
     const env = {
+      ...(witness === undefined
+        ? {}
+        : {
+            LOGLINE_LEDGER_WITNESS_POLICY_FILE: world.writeFile('witness-policy', witness.policy),
+            LOGLINE_LEDGER_WITNESS_MODE: 'fail_closed',
+            LOGLINE_LEDGER_WITNESS_TIMEOUT_MS: String(WITNESS_TIMEOUT_MS),
+          }),
       ...world.env('LOGLINE_LEDGER', 'ledger', { key: 'log', more: { ORIGIN: TEST_ORIGIN } }),
       LOGLINE_LEDGER_POSTGRES_URL_FILE: world.writeFile('line.url', line.url),
       LOGLINE_LEDGER_LOG_LEVEL: 'info',
@@ -82,6 +100,7 @@ export async function openTortureWorld(main: string): Promise<TortureWorld> {
       world,
       line,
       disk,
+      witness,
       main,
       env,
       nc,

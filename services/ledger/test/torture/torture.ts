@@ -4,8 +4,8 @@ import { bundleLedger } from './bundle-ledger.ts';
 import { Clients } from './clients.ts';
 import { type Hit, LedgerPair, type PairEars } from './ledger-pair.ts';
 import { run } from './run.ts';
-import { FAULT_NAMES, type Schedule, scheduleOf } from './schedule.ts';
-import { isListed, keyOf, STEPS } from './steps-of.ts';
+import { FAULT_NAMES, isWitnessed, type Schedule, scheduleOf } from './schedule.ts';
+import { isListed, keyOf, STEPS, WITNESS_STEPS } from './steps-of.ts';
 import { openTortureWorld, type TortureWorld } from './torture-world.ts';
 
 export type TortureOptions = {
@@ -60,20 +60,25 @@ export async function torture(options: TortureOptions): Promise<Torture> {
   const failures: Failure[] = [];
   const skipped = new Set<string>();
   const main = await bundleLedger();
-  let next = 0;
+  const seeds = Array.from({ length: options.runs }, (_, at) => options.seed + at);
+  const { plain = [], witnessed = [] } = Object.groupBy(seeds, (seed) =>
+    isWitnessed(seed) ? 'witnessed' : 'plain',
+  );
   let isBroken = false;
   let opening: Promise<unknown> = Promise.resolve();
-  const work = async (): Promise<void> => {
+  const isOver = (): boolean => isBroken || failures.length > 0 || options.signal?.aborted === true;
+  /** Until these are done, in a world of the kind. */
+  const workOff = async (queue: number[]): Promise<void> => {
+    if (queue.length === 0 || isOver()) return;
     // one after the other: databases that are made side by side keep each other from answering in time
-    const opened = opening.then(() => openTortureWorld(main));
+    const opened = opening.then(() => openTortureWorld(main, { isWitnessed: queue === witnessed }));
     opening = opened.catch(() => undefined);
     const world = await opened;
     const stage = new Stage(world, stepsSeen, options.tell);
     if (world.disk.problem !== undefined) skipped.add(`disk full: ${world.disk.problem}`);
     try {
-      const isOver = (): boolean => isBroken || failures.length > 0 || options.signal?.aborted === true;
-      while (next < options.runs && !isOver()) {
-        const schedule = scheduleOf(options.seed + next++);
+      for (let seed = queue.shift(); seed !== undefined && !isOver(); seed = queue.shift()) {
+        const schedule = scheduleOf(seed);
         const startMs = performance.now();
         try {
           const result = await stage.play(schedule);
@@ -98,8 +103,13 @@ export async function torture(options: TortureOptions): Promise<Torture> {
       await world.close();
     }
   };
-  const works = Array.from({ length: Math.min(options.jobs, options.runs) }, () =>
-    work().catch((error: unknown) => {
+  const jobs = Math.min(options.jobs, options.runs);
+  const work = async (nth: number): Promise<void> => {
+    const queues = nth === jobs - 1 ? [witnessed, plain] : [plain, witnessed];
+    for (const queue of queues) await workOff(queue);
+  };
+  const works = Array.from({ length: jobs }, (_, nth) =>
+    work(nth).catch((error: unknown) => {
       isBroken = true; // the others come to an end, and leave nothing behind
       throw error;
     }),
@@ -143,6 +153,7 @@ class Stage {
       gateway: await this.#world.world.connect('gateway'),
       gate: await this.#world.world.connect('tdln-gate'),
       onViolation: (error) => (this.#violation ??= error),
+      onReceipt: (tenant, { index }) => this.#world.witness?.check(tenant, index),
     });
     return await run(schedule, {
       world: this.#world,
@@ -201,7 +212,10 @@ export function whatDidNotHappen({
   faults,
   skipped,
 }: Pick<Torture, 'faults' | 'skipped'>): readonly string[] {
-  const demanded = [...STEPS.filter(({ isOptional }) => isOptional !== true).map(keyOf), ...FAULT_NAMES];
+  const demanded = [
+    ...[...STEPS, ...WITNESS_STEPS].filter(({ isOptional }) => isOptional !== true).map(keyOf),
+    ...FAULT_NAMES,
+  ];
   return demanded.filter((name) => !faults.has(name) && !skipped.some((why) => why.startsWith(`${name}:`)));
 }
 
@@ -218,7 +232,7 @@ export function unseenSteps({ stepsSeen }: Pick<Torture, 'stepsSeen'>): readonly
 
 /** What was done, for people: faults by kind, then the steps. */
 export function formatTable(done: Torture): string {
-  const listed = STEPS.map(keyOf);
+  const listed = [...STEPS, ...WITNESS_STEPS].map(keyOf);
   const others = [...done.faults.keys()].filter((name) => !listed.includes(name)).toSorted();
   const row = (name: string): string => `  ${String(done.faults.get(name) ?? 0).padStart(5)}  ${name}`;
   return [
