@@ -134,11 +134,10 @@ export function isWitnessed(seed: number): boolean {
 }
 const WITNESSED = 0.25;
 
-/** The step of the list whose turn it is; of those that only a witnessed ledger passes, in every third run of one. */
+/** The step of the list whose turn it is, and of those that only a witnessed ledger passes, in some runs of one. */
 export function stepOf(seed: number): Step {
-  const ownSteps = isWitnessed(seed) && seed % 3 === 0 ? WITNESS_STEPS : STEPS;
-  const at = ownSteps === STEPS ? seed : seed / 3;
-  const step = ownSteps[at % ownSteps.length];
+  const ownSteps = isWitnessed(seed) && randomOf(seed ^ 0x57e95)() < 0.3 ? WITNESS_STEPS : STEPS;
+  const step = ownSteps[seed % ownSteps.length];
   if (step === undefined) throw new RangeError('a list of steps is empty');
   return step;
 }
@@ -158,7 +157,11 @@ export function scheduleOf(seed: number): Schedule {
     { traffic: trafficFor(dice, tenants.length, step), faults: first },
   ];
   for (let more = dice.int(0, 2); more > 0; more--) {
-    const faults = [anyFault(dice, tenants.length)];
+    const faults = [
+      isWitnessed(seed) && dice.chance(0.5)
+        ? hitFor(dice, dice.of(WITNESS_STEPS))
+        : anyFault(dice, tenants.length),
+    ];
     if (dice.chance(0.2)) faults.push(anyFault(dice, tenants.length));
     if (isWitnessed(seed) && dice.chance(0.4)) faults.push(witnessFault(dice));
     rounds.push({ traffic: trafficFor(dice, tenants.length), faults: faults.filter(isCompatible) });
