@@ -3,7 +3,12 @@ import type { PageJob } from './check-page.ts';
 import { PageWorkers } from './page-workers.ts';
 
 const JOB: PageJob = {
-  log: { logId: 1, tenant: 'acme', origin: 'logline.test/acme', vkeys: [] },
+  log: {
+    logId: 1,
+    tenant: 'acme',
+    origin: 'logline.test/acme',
+    signers: { trusted: [], named: [] },
+  },
   from: 0,
   to: 1,
   thorough: false,

@@ -1,6 +1,6 @@
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { formatBundle, formatTilePath, partialTiles, TILE_WIDTH } from '@logline/tlog';
+import { formatBundle, formatTilePath, partialTiles, ROTATIONS_FILE, TILE_WIDTH } from '@logline/tlog';
 import { formatTrailers } from '../domain/commit-chain.ts';
 import { LedgerError } from '../errors.ts';
 import type { StoredLog } from '../storage/load-logs.ts';
@@ -23,6 +23,7 @@ import {
   standingFile,
   VERSION,
 } from './folder-format.ts';
+import { formatRotationsOf } from './rotations-of.ts';
 import { isThere, writeWhole } from './write-file.ts';
 
 /** Tiles that are read at once: 2 MiB. */
@@ -49,6 +50,8 @@ export async function exportLog(
   await exportTiles(sql, logId, size, folder);
   await writeWhole(folder, standingFile(size), lines(streamStanding(sql, logId)));
   const file: LogFile = { format: FORMAT, version: VERSION, tenant, origin, size };
+  const rotations = await formatRotationsOf(sql, log);
+  if (rotations !== undefined) await writeWhole(folder, ROTATIONS_FILE, rotations);
   await writeWhole(folder, 'checkpoint', newest || (await lastNote(sql, logId, size)));
   await writeWhole(folder, LOG_FILE, `${JSON.stringify(file)}\n`);
   for (const name of await readdir(join(folder, 'logline')))
