@@ -6,7 +6,7 @@ import { LedgerError } from '../errors.ts';
 import type { Sql } from './append-connection.ts';
 import type { StoredLog } from './load-logs.ts';
 
-// a log that was never rotated has no such write, and nothing of it is searched
+// a log that was never rotated has no such write, and nothing of it is searched; nothing beyond its size, for that is hashed by no check
 const LOAD_KEY_ENTRIES = {
   name: 'load_key_entries',
   text: `
