@@ -176,6 +176,19 @@ describe('a log key that gives way to another', () => {
   });
 });
 
+describe('the ledger with the new key alone', () => {
+  it('finds nothing wrong, and writes a backup that verifies by the pinned key', async () => {
+    expect(await system.loglineJson(['ledger', 'fsck'])).toMatchObject({ ok: true });
+    expect(await system.loglineJson(['ledger', 'fsck', '--thorough'])).toMatchObject({ ok: true });
+    const backup = join(system.home, 'backup');
+    expect(await system.loglineJson(['ledger', 'export', backup])).toMatchObject({ ok: true });
+    const reader = { env: { ...person('reader').env, LOGLINE_BASE_URL: 'http://127.0.0.1:9' } };
+    expect(
+      await system.loglineJson(['log', 'fsck', join(backup, env.tenant), '--vkey', first], reader),
+    ).toMatchObject({ ok: true });
+  });
+});
+
 describe('every receipt of before and after', () => {
   it('verifies offline by the pinned key and the kept rotation, with the command', async () => {
     const nowhere = {

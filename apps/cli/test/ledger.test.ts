@@ -51,6 +51,10 @@ describe('logline ledger', () => {
     expect(await person.must(['ledger', 'import', '/out'], by('{}', 0))).toMatchObject({
       args: ['import', '/out'],
     });
+    for (const chore of ['export', 'import'])
+      expect(
+        await person.must(['ledger', chore, '/out', '--earlier-key', 'aa', 'bb'], by('{}', 0)),
+      ).toMatchObject({ args: [chore, '/out', '--earlier-key', 'aa', '--earlier-key', 'bb'] });
     expect(
       await person.must(['ledger', 'republish', '--again', '--tenant', 'acme'], by('{}', 0)),
     ).toMatchObject({ args: ['republish', '--again', '--tenant', 'acme'] });

@@ -89,9 +89,11 @@ export {
 export {
   beginSuccession,
   followRotations,
+  formatRotations,
   formatSuccession,
   parseRotations,
   parseSuccession,
+  ROTATIONS_FILE,
   unknownKeyIds,
   type LoggedRotation,
   type StoredSuccession,

@@ -18,7 +18,9 @@ import { toVkey } from './note.ts';
 import {
   beginSuccession,
   followRotations,
+  formatRotations,
   formatSuccession,
+  parseRotations,
   parseSuccession,
   type Succession,
   unknownKeyIds,
@@ -111,6 +113,11 @@ test('a file of it proves itself again', () => {
   const text = JSON.stringify(formatSuccession(whole));
   expect(parseSuccession(JSON.parse(text))).toEqual(whole);
   expect(keysOf(parseSuccession({ log_key: vkey(first), rotations: [] }))).toEqual([idOf(first)]);
+});
+
+test('the rotations alone are a file too, for whoever has the pin', () => {
+  expect(parseRotations(JSON.parse(formatRotations([one, two])))).toEqual([one, two]);
+  expect(formatRotations([])).toBe('{"rotations":[]}\n');
 });
 
 test('a file that was touched does not', () => {

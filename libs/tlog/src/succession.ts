@@ -61,8 +61,20 @@ export function formatSuccession({ keys, rotations }: Succession): StoredSuccess
   const { name, publicKey } = keys[0].vkey;
   return {
     log_key: formatVkey(name, publicKey),
-    rotations: rotations.map(({ spanBytes, receipt }) => ({ span: parseStrict(spanBytes), receipt })),
+    rotations: rotations.map(toLogged),
   };
+}
+
+/** The file beside a log's `checkpoint` that says which keys the log has gone through. Ours, and no part of C2SP. */
+export const ROTATIONS_FILE = 'rotations';
+
+/** What that file holds, so that a copy of a log leads whoever pinned its first key to the one that signed it. Pairs with {@link parseRotations}. */
+export function formatRotations(rotations: readonly Evidence[]): string {
+  return `${JSON.stringify({ rotations: rotations.map(toLogged) })}\n`;
+}
+
+function toLogged({ spanBytes, receipt }: Evidence): LoggedRotation {
+  return { span: parseStrict(spanBytes), receipt };
 }
 
 /**

@@ -9,6 +9,7 @@ export const LEDGER_FAULTS = {
   BAD_EXPORT: 'rejected', // a folder that is no export, or is damaged; the message names the file
   EXISTS: 'rejected', // an import of a log that the database has already; nothing is overwritten
   LEDGER_RUNS: 'rejected', // a chore that needs the partition's lease, while a ledger holds it: stop it first
+  CLOCKS_APART: 'retryable', // this process's clock and the database's: nothing is pruned by either, the warning comes again until they agree
   BEHIND_ANCHOR: 'fatal', // the database lacks commits that were acknowledged, or has others: signing would fork; `logline log adopt` alone leads on
   ANCHOR_MISSING: 'fatal', // nothing says that the database has all that was acknowledged: the same
   BAD_POLICY: 'fatal', // the witnesses' policy cannot be read, or no quorum can ever come of it: the process does not start

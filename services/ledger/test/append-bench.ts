@@ -29,7 +29,11 @@ export type AppendBenchParts = {
   /** Of the user `ledger`: facts go out to the real stream. Without it nothing is published. */
   readonly nc?: NatsConnection;
   readonly signer: LocalSigner;
+  /** The second key of an overlap. */
+  readonly otherSigner?: LocalSigner;
   readonly origin: string;
+  /** What log time is taken from; the real one by default. */
+  readonly clock?: () => number;
 };
 
 export type AppendBench = {
@@ -47,7 +51,9 @@ export async function openAppendBench({
   postgresUrl,
   nc,
   signer,
+  otherSigner,
   origin,
+  clock = Date.now,
 }: AppendBenchParts): Promise<AppendBench> {
   const pool = openPool(postgresUrl, { name: 'ledger bench', max: 2 });
   const leaseName = 'bench';
@@ -76,8 +82,9 @@ export async function openAppendBench({
     connection: new AppendConnection(postgresUrl),
     memory: new Memory(),
     signer,
-    nameOf: logNames(origin, signer, undefined),
-    clock: Date.now,
+    otherSigner,
+    nameOf: logNames(origin, signer, otherSigner),
+    clock,
     lane,
     answer: (reply, trace, acks: AckReply['acks']) =>
       void replies.get(reply)?.push(formatAckReply({ v: 1, trace, acks })),

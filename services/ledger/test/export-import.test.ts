@@ -14,7 +14,7 @@ import { migrateLedger } from '../src/migrations/migrate-ledger.ts';
 import { type AppendBench, openAppendBench } from './append-bench.ts';
 import { formatRequests } from './fake-gate.ts';
 import { buildLedger, ledgerEnv } from './ledger-process.ts';
-import { seedLog } from './seed-log.ts';
+import { growLog, seedLog } from './seed-log.ts';
 import { stopSpanOf } from './traffic.ts';
 
 const MAINTAIN = join(dirname(fileURLToPath(import.meta.url)), '..', 'dist', 'maintain.js');
@@ -67,9 +67,16 @@ async function submit(bench: AppendBench, span: SignedSpan): Promise<Ack> {
 
 /** The chore as it is run. */
 function run(...args: readonly string[]): { code: number; report: unknown; says: string } {
+  return runWith({}, ...args);
+}
+
+function runWith(
+  more: Readonly<Record<string, string>>,
+  ...args: readonly string[]
+): { code: number; report: unknown; says: string } {
   try {
     const stdout = execFileSync(process.execPath, [MAINTAIN, ...args], {
-      env: { ...process.env, ...env },
+      env: { ...process.env, ...env, ...more },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     return { code: 0, report: JSON.parse(stdout.toString()), says: '' };
@@ -170,6 +177,95 @@ describe('an export', () => {
     expect(run('export', folder, '--everything')).toMatchObject({ code: 2 });
   });
 });
+
+describe('an export onto one of another history', () => {
+  const LATER = 600;
+  /** The log went on here, and this is its export. */
+  let lost: string;
+  /** This database was put back to where the first export was made, and has gone on by itself. */
+  let putBack: (...args: readonly string[]) => ReturnType<typeof run>;
+  let fresh: string;
+
+  beforeAll(async () => {
+    lost = join(world.dir, 'lost');
+    fresh = join(world.dir, 'fresh');
+    await cp(folder, lost, { recursive: true });
+    const here = await restored('history_lost', (bench) =>
+      growLog(bench, { tenant: 'acme', entries: LATER }),
+    );
+    here('export', lost);
+    putBack = await restored('history_put_back', (bench) =>
+      growLog(bench, { tenant: 'acme', entries: LATER + 100, perEnvelope: 100 }),
+    );
+    putBack('export', fresh);
+  });
+
+  it('is refused, and leaves it as it is', async () => {
+    const before = await contentOf(lost);
+    expect(putBack('export', lost)).toMatchObject({
+      code: 2,
+      says: expect.stringMatching(/lost\/acme\/.*size 1300.*another folder/s),
+    });
+    expect(await contentOf(lost)).toEqual(before);
+  });
+
+  it('is refused also where it is only the time of some commits that differs', async () => {
+    const same = [50, 51, 52].map((nth) => stopSpanOf('acme', nth));
+    const grow = async (bench: AppendBench): Promise<void> => {
+      for (const span of same) await submit(bench, span);
+    };
+    const one = join(world.dir, 'one-time');
+    const other = join(world.dir, 'other-time');
+    await cp(folder, one, { recursive: true });
+    expect((await restored('time_one', grow))('export', one)).toMatchObject({ code: 0 });
+    const again = await restored('time_other', grow);
+    expect(again('export', other)).toMatchObject({ code: 0 });
+    const checkpoint = (of: string) => readFile(join(of, 'acme/checkpoint'), 'utf8');
+    expect(await checkpoint(one)).toBe(await checkpoint(other));
+    expect(again('export', one)).toMatchObject({ code: 2, says: expect.stringContaining('another folder') });
+  });
+
+  it('replaces what was left where that was not completed', async () => {
+    const broken = join(world.dir, 'broken-off');
+    await cp(lost, broken, { recursive: true });
+    for (const file of ['logline/log.json', 'checkpoint'])
+      await cp(join(folder, 'acme', file), join(broken, 'acme', file));
+    const kept = join(broken, 'acme/logline/trailers/001');
+    await writeFile(kept, 'left alone');
+    expect(putBack('export', broken)).toMatchObject({ code: 0 });
+    expect(await readFile(kept, 'utf8')).toBe('left alone');
+    await cp(join(fresh, 'acme/logline/trailers/001'), kept);
+    const ours = await contentOf(broken);
+    for (const [file, content] of await contentOf(fresh))
+      if (!file.includes('standing')) expect([file, ours.get(file)]).toEqual([file, content]);
+    expect(await importInto(await emptyDatabase('broken_off'), broken)).toMatchObject({ faults: [] });
+  });
+
+  it('is refused by a database that is behind it', () => {
+    expect(run('export', lost)).toMatchObject({ code: 2, says: expect.stringContaining('at size 1300') });
+  });
+
+  /** The chores of a database into which the first export was read, and which has grown. */
+  async function restored(name: string, grow: (bench: AppendBench) => Promise<void>): Promise<typeof run> {
+    const url = await emptyDatabase(name);
+    await importInto(url, folder);
+    const bench = await openBench(url);
+    await grow(bench);
+    await bench.close();
+    const file = join(world.dir, `${name}.url`);
+    await writeFile(file, url, { mode: 0o600 });
+    return (...args) => runWith({ LOGLINE_LEDGER_POSTGRES_URL_FILE: file }, ...args);
+  }
+});
+
+async function contentOf(path: string): Promise<ReadonlyMap<string, string>> {
+  const files = await filesBelow(path);
+  return new Map(
+    await Promise.all(
+      files.map(async (file) => [file, (await readFile(join(path, file))).toString('hex')] as const),
+    ),
+  );
+}
 
 describe('an import', () => {
   it('is the same log: green, the same receipts byte for byte, and it goes on', async () => {

@@ -28,27 +28,31 @@ export function register(group: Command, makeContext: ContextMaker): void {
         '--views <file>',
         "hold the projector's rows against the logs too: a file with the URL of its database",
       ),
-      new Option('--earlier-key <hex...>', 'public keys of before a rotation, which --thorough needs'),
+      earlierKey(),
     ],
     run: (context, options) => runChore(context, 'fsck', fsckArguments(context, options)),
   });
 
-  addCommand<object>(group, makeContext, {
+  addCommand<EarlierKey>(group, makeContext, {
     name: 'export',
     args: '<folder>',
     summary: 'write each log as a folder of files that verifies with no server',
     about: `C2SP tlog-tiles, and beside it what import needs. Run again, it goes on where it ended. ${WHERE}`,
     examples: ['logline ledger export ./backup', 'logline ledger export ./backup --tenant voulezvous --json'],
-    run: (context, _, [folder]) => runChore(context, 'export', [folderOf(context, folder)]),
+    options: [earlierKey()],
+    run: (context, options, [folder]) =>
+      runChore(context, 'export', [folderOf(context, folder), ...keyArguments(options)]),
   });
 
-  addCommand<object>(group, makeContext, {
+  addCommand<EarlierKey>(group, makeContext, {
     name: 'import',
     args: '<folder>',
     summary: 'restore exported logs into a database that has none of them',
     about: `All or nothing, and only when all of it verifies. No ledger may run meanwhile. ${WHERE}`,
     examples: ['logline ledger import ./backup', 'logline ledger import ./backup --tenant voulezvous --json'],
-    run: (context, _, [folder]) => runChore(context, 'import', [folderOf(context, folder)]),
+    options: [earlierKey()],
+    run: (context, options, [folder]) =>
+      runChore(context, 'import', [folderOf(context, folder), ...keyArguments(options)]),
   });
 
   addCommand<{ readonly from?: number; readonly again?: boolean }>(group, makeContext, {
@@ -86,22 +90,32 @@ export function register(group: Command, makeContext: ContextMaker): void {
   addLogKeys(group, makeContext, WHERE);
 }
 
-type FsckOptions = {
+type EarlierKey = { readonly earlierKey?: readonly string[] };
+type FsckOptions = EarlierKey & {
   readonly thorough?: boolean;
   readonly facts?: boolean;
   readonly views?: string;
-  readonly earlierKey?: readonly string[];
 };
 
-function fsckArguments(
-  { io }: Context,
-  { thorough, facts, views, earlierKey = [] }: FsckOptions,
-): readonly string[] {
+/** Of each command that checks logs. */
+function earlierKey(): Option {
+  return new Option(
+    '--earlier-key <hex...>',
+    'public keys that the ledger no longer holds, for logs that were never rotated away from them; what was signed before a rotation needs none',
+  );
+}
+
+function keyArguments({ earlierKey: keys = [] }: EarlierKey): readonly string[] {
+  return keys.flatMap((key) => ['--earlier-key', key]);
+}
+
+function fsckArguments({ io }: Context, options: FsckOptions): readonly string[] {
+  const { thorough, facts, views } = options;
   return [
     ...(thorough === true ? ['--thorough'] : []),
     ...(facts === true ? ['--facts'] : []),
     ...(views === undefined ? [] : ['--views', resolve(io.cwd, views)]),
-    ...earlierKey.flatMap((key) => ['--earlier-key', key]),
+    ...keyArguments(options),
   ];
 }
 

@@ -1,9 +1,10 @@
 import {
   type AuditReport,
-  formatSuccession,
+  formatRotations,
   formatTilePath,
   type LogReader,
   partialTiles,
+  ROTATIONS_FILE,
   type TileId,
   tileWidth,
   type TreeHead,
@@ -17,7 +18,7 @@ import { auditLog } from './audit-log.ts';
 import type { FolderLog } from './folder-log.ts';
 import type { SignedHead } from './head.ts';
 import type { OpenLog } from './open-log.ts';
-import { MAX_BUNDLE_BYTES, ROTATIONS, TILE_BYTES } from './tile-bytes.ts';
+import { MAX_BUNDLE_BYTES, TILE_BYTES } from './tile-bytes.ts';
 
 export type MirrorReport = { readonly report: AuditReport; readonly kept: number; readonly fetched: number };
 
@@ -63,9 +64,9 @@ export async function mirror(
   const log = identityOf(keys.keys);
   const report = await auditLog(context, reader, { log, known, onTile, size: head.size, doing: 'exported' });
   if (report.fault === null) {
-    const { rotations } = formatSuccession(keys.succession);
+    const { rotations } = keys.succession;
     // beside the checkpoint, so that the copy too leads whoever pinned the first key to the one that signed it
-    if (rotations.length > 0) await folder.write(ROTATIONS, utf8(`${JSON.stringify({ rotations })}\n`));
+    if (rotations.length > 0) await folder.write(ROTATIONS_FILE, utf8(formatRotations(rotations)));
     await folder.write('checkpoint', new TextEncoder().encode(head.note));
     if (before !== null) await dropPartial(folder, before.size, head.size);
   }

@@ -1,4 +1,5 @@
 import type { LogKeyFollower } from '@logline/sdk';
+import { ROTATIONS_FILE } from '@logline/tlog';
 import { Option } from 'commander';
 import { needBaseUrl, needTenant } from '../config/settings.ts';
 import type { Context } from '../context.ts';
@@ -6,7 +7,7 @@ import { CliError } from '../errors.ts';
 import { freeTokenOf } from '../gateway.ts';
 import { followerOf, type PinnedKey, pinnedLogKey, readLogKey } from '../receipts/log-key.ts';
 import { HttpLog } from './http-log.ts';
-import { ROTATIONS, MAX_NOTE_BYTES } from './tile-bytes.ts';
+import { MAX_NOTE_BYTES } from './tile-bytes.ts';
 
 export type LogOptions = { readonly url?: string; readonly vkey?: string };
 
@@ -67,7 +68,7 @@ export function prefixOf(text: string): string {
 export function toOpen(context: Context, http: HttpLog, key: PinnedKey): OpenLog {
   return {
     http,
-    keys: followerOf(context, key, () => http.get(ROTATIONS, MAX_NOTE_BYTES)),
+    keys: followerOf(context, key, () => http.get(ROTATIONS_FILE, MAX_NOTE_BYTES)),
     keyText: key.text,
   };
 }

@@ -3,8 +3,6 @@ import { formatBundle, parseBundle, type TileId, TlogError } from '@logline/tlog
 export const TILE_BYTES = 8192;
 export const MAX_BUNDLE_BYTES: number = 256 * (2 + 65_535);
 export const MAX_NOTE_BYTES = 1_000_000;
-/** Beside `checkpoint`: which keys the log has gone through. Ours, and no part of C2SP. */
-export const ROTATIONS = 'rotations';
 
 /** The beginning of a full tile, where the narrower one was asked for. */
 export function cutHashes(full: Uint8Array, { width }: TileId): Uint8Array {

@@ -1,6 +1,8 @@
-import { parseCheckpoint, parseNote, parseVkey, TlogError, type Vkey } from '@logline/tlog';
+import { parseCheckpoint, parseNote, TlogError } from '@logline/tlog';
 import { createHash } from 'node:crypto';
 import { chainDigest, type CommitLink, MARK_BYTES, marksOf, TRAILER_BYTES } from '../domain/commit-chain.ts';
+import { namedKeys } from '../domain/log-keys.ts';
+import { loadKeyEntries } from '../storage/load-key-entries.ts';
 import type { StoredLog } from '../storage/load-logs.ts';
 import type { CheckpointRow } from '../storage/read-checkpoint-page.ts';
 import { readStoredTiles } from '../storage/read-stored-tiles.ts';
@@ -9,6 +11,7 @@ import { isSignedNote, type LastSpan, type PageJob, type PageResult, parseLastSp
 import { checkStanding } from './check-standing.ts';
 import { diagnoseLink, findUnsigned, firstDifference, isSignedLink } from './diagnose-commit.ts';
 import { type Fault, FaultFound } from './fault.ts';
+import { LogSigners, type Signers } from './log-signers.ts';
 import { type FoldedTile, TreeFold } from './tree-fold.ts';
 
 /** Entries a page: some 700 KiB, and never more than 64 MiB. */
@@ -20,6 +23,7 @@ export type LogCheckParts = {
   readonly sql: RawSql;
   /** Wherever it is done; any number at once. */
   readonly checkPage: (job: PageJob) => Promise<PageResult>;
+  /** Of the keys that are trusted: the last checkpoint is signed by one of them. */
   readonly vkeys: readonly string[];
   readonly thorough: boolean;
   /** Called as it goes, with the number of entries checked since the last time. */
@@ -39,7 +43,9 @@ export type LogReport = {
 
 /** Everything that is stored of one log, rebuilt from its entries; ends at the first fault. @throws PostgresError */
 export async function checkLog(log: StoredLog, parts: LogCheckParts): Promise<LogReport> {
-  const check = new LogCheck(log, parts);
+  const entries = await loadKeyEntries(parts.sql, log);
+  const named = namedKeys(entries.map(({ entry }) => entry));
+  const check = new LogCheck(log, parts, { trusted: parts.vkeys, named });
   let fault: Fault | undefined;
   try {
     await check.run();
@@ -53,7 +59,8 @@ export async function checkLog(log: StoredLog, parts: LogCheckParts): Promise<Lo
 class LogCheck {
   readonly #log: StoredLog;
   readonly #parts: LogCheckParts;
-  readonly #vkeys: readonly Vkey[];
+  readonly #keys: Signers;
+  readonly #signers: LogSigners;
   readonly #tree = new TreeFold();
   readonly #facts = createHash('sha256');
   readonly #last = new Map<string, LastSpan>();
@@ -65,10 +72,11 @@ class LogCheck {
   #commits = 0;
   #verified = 0;
 
-  constructor(log: StoredLog, parts: LogCheckParts) {
+  constructor(log: StoredLog, parts: LogCheckParts, keys: Signers) {
     this.#log = log;
     this.#parts = parts;
-    this.#vkeys = parts.vkeys.map(parseVkey);
+    this.#keys = keys;
+    this.#signers = new LogSigners(log.origin, keys);
   }
 
   figures(): Pick<LogReport, 'commits' | 'facts' | 'verified'> {
@@ -93,8 +101,8 @@ class LogCheck {
 
   #ask(from: number, to: number): Promise<PageResult> {
     const { logId, tenant, origin } = this.#log;
-    const { vkeys, thorough } = this.#parts;
-    return this.#parts.checkPage({ log: { logId, tenant, origin, vkeys }, from, to, thorough });
+    const log = { logId, tenant, origin, signers: this.#keys };
+    return this.#parts.checkPage({ log, from, to, thorough: this.#parts.thorough });
   }
 
   async #fold(page: PageResult, from: number): Promise<void> {
@@ -137,7 +145,7 @@ class LogCheck {
     this.#commits++;
     const suspect = {
       log: this.#log,
-      vkeys: this.#vkeys,
+      vkeys: this.#signers.all,
       first,
       commit,
       trailers,
@@ -145,7 +153,7 @@ class LogCheck {
     };
     const stated = statedBy(commit.note);
     if (stated?.origin !== origin || stated.size !== commit.size) {
-      const isNote = !isSignedNote(commit.note, origin, this.#vkeys);
+      const isNote = !isSignedNote(commit.note, origin, this.#signers.all);
       this.#refuse(commit, isNote ? 'note' : 'size', `it is the checkpoint of another log or size`);
     }
     const { link } = commit;
@@ -165,10 +173,10 @@ class LogCheck {
     }
     if (link === undefined || this.#parts.thorough) {
       this.#verified++;
-      if (!isSignedNote(commit.note, origin, this.#vkeys))
+      if (!isSignedNote(commit.note, origin, this.#signers.at(timeOf(trailers))))
         this.#refuse(commit, 'note', 'it is not signed by the log');
     }
-    if (link !== undefined && this.#parts.thorough) this.#checkLinkSignature(commit);
+    if (this.#parts.thorough) this.#checkLinkSignature(commit, timeOf(trailers));
     this.#checkTimes(trailers, first);
     if (Buffer.compare(stated.root, this.#tree.root()) !== 0) {
       const unsigned = await findUnsigned(this.#parts.sql, suspect);
@@ -185,7 +193,7 @@ class LogCheck {
 
   /** All entries of a commit have one log time, and none is before the commit before. */
   #checkTimes(trailers: Buffer, first: number): void {
-    const timeMs = Number(trailers.readBigUInt64BE(0));
+    const timeMs = timeOf(trailers);
     for (let at = 0, index = first; at < trailers.length; at += TRAILER_BYTES, index++) {
       if (Number(trailers.readBigUInt64BE(at)) === timeMs) continue;
       throw new FaultFound({
@@ -199,10 +207,10 @@ class LogCheck {
     this.#timeMs = timeMs;
   }
 
-  #checkLinkSignature(commit: CheckpointRow): void {
+  #checkLinkSignature(commit: CheckpointRow, timeMs: number): void {
     if (commit.link === undefined) return;
     this.#verified++;
-    if (!isSignedLink(this.#log.origin, commit.size, commit.link, this.#vkeys))
+    if (!isSignedLink(this.#log.origin, commit.size, commit.link, this.#signers.at(timeMs)))
       this.#refuse(commit, 'chain_signature', 'it is not that of the link');
   }
 
@@ -235,9 +243,10 @@ class LogCheck {
       refuse(last?.size ?? 0, 'checkpoint.size', `no checkpoint is of the log's ${size} entries`);
     if (last !== undefined) {
       this.#verified++;
-      if (!isSignedNote(last.note, this.#log.origin, this.#vkeys))
-        this.#refuse(last, 'note', 'it is not signed by the log');
-      if (!this.#parts.thorough) this.#checkLinkSignature(last);
+      // by a trusted one: what the log says of its own keys counts by this alone
+      if (!isSignedNote(last.note, this.#log.origin, this.#signers.trusted))
+        this.#refuse(last, 'note', NOT_TRUSTED);
+      if (!this.#parts.thorough) this.#checkLinkSignature(last, this.#timeMs);
     }
     if (Buffer.compare(root, this.#tree.root()) !== 0)
       refuse(size - 1, 'log.root', 'it is not that of the entries');
@@ -255,6 +264,13 @@ class LogCheck {
   }
 }
 const NONE = Buffer.alloc(0);
+const NOT_TRUSTED =
+  'it is signed by no key that the ledger holds; if the log was never led away from one that is gone, --earlier-key with its public key';
+
+/** Log time of the first entry, and so of the commit; 0 where there is none. */
+function timeOf(trailers: Buffer): number {
+  return trailers.length === 0 ? 0 : Number(trailers.readBigUInt64BE(0));
+}
 
 function linkOf(commit: CheckpointRow | undefined): CommitLink | undefined {
   return commit?.link;

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { isValidSignature, signedMessage } from '@logline/canon-sign';
 import { formatInstant } from '@logline/contracts';
-import { leafHash, parseVkey, TlogError, verifyCheckpoint, type Vkey } from '@logline/tlog';
+import { leafHash, TlogError, verifyCheckpoint, type Vkey } from '@logline/tlog';
 import { TRAILER_BYTES, writeTrailer } from '../domain/commit-chain.ts';
 import { type Entry, parseEntry } from '../domain/entry.ts';
 import { LOG_ROTATED, TENANT_CREATED } from '../domain/log-keys.ts';
@@ -12,6 +12,7 @@ import { type CheckpointRow, readCheckpointPage } from '../storage/read-checkpoi
 import { type EntryRow, readEntryPage } from '../storage/read-entry-page.ts';
 import type { RawSql } from '../storage/raw-connection.ts';
 import type { Fault } from './fault.ts';
+import { LogSigners, type Signers } from './log-signers.ts';
 
 /** A page of one log to check: all that can be said of its entries without those before. */
 export type PageJob = {
@@ -19,7 +20,7 @@ export type PageJob = {
     readonly logId: number;
     readonly tenant: string;
     readonly origin: string;
-    readonly vkeys: readonly string[];
+    readonly signers: Signers;
   };
   readonly from: number;
   readonly to: number;
@@ -74,7 +75,7 @@ const LAST_INSTANT_MS = 253_402_300_799_999;
 class PageCheck {
   readonly #job: PageJob;
   readonly #commits: readonly CheckpointRow[];
-  readonly #vkeys: readonly Vkey[];
+  readonly #signers: LogSigners;
   readonly #leaves: Buffer;
   readonly #trailers: Buffer;
   readonly #facts = createHash('sha256');
@@ -88,7 +89,7 @@ class PageCheck {
   constructor(job: PageJob, rows: readonly EntryRow[], commits: readonly CheckpointRow[]) {
     this.#job = job;
     this.#commits = commits;
-    this.#vkeys = job.log.vkeys.map(parseVkey);
+    this.#signers = new LogSigners(job.log.origin, job.log.signers);
     this.#leaves = Buffer.alloc(rows.length * 32);
     this.#trailers = Buffer.alloc(rows.length * TRAILER_BYTES);
     for (const row of rows) {
@@ -138,7 +139,7 @@ class PageCheck {
       return wrong('verdict_of', 'a verdict stands right behind its cause');
     if (this.#job.thorough || this.#commitOf(index)?.link === undefined) {
       this.#verified++;
-      if (!isSignedBy(this.#vkeys, this.#job.log.origin, entry, index, timeMs, signature))
+      if (!isSignedBy(this.#signers.at(timeMs), this.#job.log.origin, entry, index, timeMs, signature))
         return wrong('receipt_signature, entry.ts_ms', 'the receipt is not signed by the log');
     }
     this.#leaves.set(ownLeaf, this.#count * 32);

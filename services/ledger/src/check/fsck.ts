@@ -1,10 +1,17 @@
-import { parseHex } from '@logline/canon-sign';
 import { connectNats, nextFactOf, readFactsStream } from '@logline/jetstream';
 import { openPool } from '@logline/postgres';
 import { readSecretFile } from '@logline/service';
 import type { LedgerConfig } from '../config.ts';
 import { LedgerError } from '../errors.ts';
-import { EXIT, heldKeys, parseArguments, Progress, report, threadsFor } from '../maintain/maintenance.ts';
+import {
+  EARLIER_KEY,
+  EXIT,
+  parseArguments,
+  Progress,
+  report,
+  threadsFor,
+  trustedKeys,
+} from '../maintain/maintenance.ts';
 import { fromStored } from '../publish/fact.ts';
 import { loadAllLogs } from '../storage/load-logs.ts';
 import { onPool } from '../storage/on-pool.ts';
@@ -31,9 +38,10 @@ export async function fsck(args: readonly string[], config: Readonly<LedgerConfi
       facts: { type: 'boolean', default: false },
       threads: { type: 'string' },
       logs: { type: 'boolean', default: false },
-      'earlier-key': { type: 'string', multiple: true, default: [] },
+      ...EARLIER_KEY,
     },
   });
+  const publicKeys = trustedKeys(config, values['earlier-key']);
   const startMs = performance.now();
   const progress = new Progress('fsck');
   const postgresUrl = readSecretFile(config.postgresUrlFile);
@@ -45,7 +53,7 @@ export async function fsck(args: readonly string[], config: Readonly<LedgerConfi
   const { logs, faults: stored } = await checkDatabase({
     postgresUrl,
     origin: config.origin,
-    publicKeys: [...heldKeys(config), ...earlierKeys(values['earlier-key'])],
+    publicKeys,
     tenants: values.tenant === undefined ? undefined : [values.tenant],
     threads: threadsFor(values.threads),
     thorough: values.thorough,
@@ -101,13 +109,4 @@ async function factFaults(
     await pool.end();
     await nc.close();
   }
-}
-
-/** Of before a rotation: `--thorough` asks for them, the chain of commits does not. */
-function earlierKeys(given: readonly string[]): readonly Uint8Array[] {
-  return given.map((hex) => {
-    if (!/^[0-9a-f]{64}$/.test(hex))
-      throw new LedgerError('USAGE', `--earlier-key is a public key, 64 hex digits\nusage: ${USAGE}`);
-    return parseHex(hex);
-  });
 }

@@ -37,6 +37,23 @@ export function keysAfter(before: LogKeys | undefined, { intent, payload }: Entr
   return fromMs === null ? before : { key: previous, next: { key: log_key, fromMs } };
 }
 
+/** A key that a log itself names, and the log time from which it signs; 0 for that of its birth. */
+export type NamedKey = { readonly key: string; readonly fromMs: number };
+
+/** The keys of a log in the order they follow each other, by its birth and its rotations; what does not follow is passed over. */
+export function namedKeys(entries: Iterable<Entry>): readonly NamedKey[] {
+  const keys: NamedKey[] = [];
+  for (const entry of entries) {
+    const after = keysAfter(undefined, entry);
+    const last = keys.at(-1);
+    if (after === undefined) continue;
+    if (last === undefined && after.next === undefined) keys.push({ key: after.key, fromMs: 0 });
+    if (last?.key === after.key && after.next !== undefined && after.next.fromMs > last.fromMs)
+      keys.push(after.next);
+  }
+  return keys;
+}
+
 export type RotationFault =
   | 'another rotation is under way'
   | 'previous is not the key in force'

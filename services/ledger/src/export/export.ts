@@ -4,12 +4,20 @@ import { checkSnapshot } from '../check/check-database.ts';
 import { PageWorkers } from '../check/page-workers.ts';
 import type { LedgerConfig } from '../config.ts';
 import { LedgerError } from '../errors.ts';
-import { EXIT, heldKeys, parseArguments, Progress, report, threadsFor } from '../maintain/maintenance.ts';
+import {
+  EARLIER_KEY,
+  EXIT,
+  parseArguments,
+  Progress,
+  report,
+  threadsFor,
+  trustedKeys,
+} from '../maintain/maintenance.ts';
 import { loadAllLogs } from '../storage/load-logs.ts';
 import { SnapshotConnection } from '../storage/snapshot-connection.ts';
 import { exportLog } from './export-log.ts';
 
-const USAGE = 'export <folder> [--tenant <tenant>]';
+const USAGE = 'export <folder> [--tenant <tenant>] [--earlier-key <64 hex>]…';
 
 /**
  * Every log, or one, as a folder of static files below `<folder>/<tenant>`: a log that verifies with no server, and all that `import` needs to make
@@ -18,11 +26,12 @@ const USAGE = 'export <folder> [--tenant <tenant>]';
 export async function exportLogs(args: readonly string[], config: Readonly<LedgerConfig>): Promise<number> {
   const { values, positionals } = parseArguments(USAGE, {
     args: [...args],
-    options: { tenant: { type: 'string' } },
+    options: { tenant: { type: 'string' }, ...EARLIER_KEY },
     allowPositionals: true,
   });
   const [folder, ...more] = positionals;
   if (folder === undefined || more.length > 0) throw new LedgerError('USAGE', `one folder\nusage: ${USAGE}`);
+  const publicKeys = trustedKeys(config, values['earlier-key']);
   const startMs = performance.now();
   const postgresUrl = readSecretFile(config.postgresUrlFile);
   const sql = await SnapshotConnection.open(postgresUrl, 'ledger export');
@@ -37,7 +46,7 @@ export async function exportLogs(args: readonly string[], config: Readonly<Ledge
     const { faults } = await checkSnapshot(
       {
         origin: config.origin,
-        publicKeys: heldKeys(config),
+        publicKeys,
         tenants,
         thorough: false,
         progress: ({ entries }) => checking.say(entries, of, 'entries'),

@@ -5,7 +5,7 @@ import type { CheckpointRow } from '../storage/read-checkpoint-page.ts';
 
 /**
  * A log as a folder: `checkpoint`, `tile/<level>/…`, `tile/entries/…` as C2SP tlog-tiles has them, so that whoever serves it as files serves a
- * log; and beside them, below `logline/`, what that has no place for, in files of as many entries as a bundle has:
+ * log, with `rotations` where it has gone through several keys; and beside them, below `logline/`, what that has no place for, in files of as many entries as a bundle has:
  *
  * - `logline/log.json`       which log, how large, which version of this format; written last
  * - `logline/trailers/<n>`   for each entry 96 bytes: log time, cause, trace, receipt signature (`domain/commit-chain.ts`)

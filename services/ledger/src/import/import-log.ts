@@ -1,8 +1,10 @@
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseHex } from '@logline/canon-sign';
-import { formatTilePath, partialTiles, TILE_WIDTH } from '@logline/tlog';
+import { formatTilePath, partialTiles, ROTATIONS_FILE, TILE_WIDTH } from '@logline/tlog';
 import { TreeFold } from '../check/tree-fold.ts';
 import { badExport, bundlesOf, fullTilesOf, type LogFile, standingFile } from '../export/folder-format.ts';
+import { formatRotationsOf } from '../export/rotations-of.ts';
 import type { Sql } from '../storage/append-connection.ts';
 import { toSpanId } from '../storage/find-known.ts';
 import { insertCheckpoints } from '../storage/insert-checkpoints.ts';
@@ -11,6 +13,7 @@ import { insertIdempotency, type Spending } from '../storage/insert-idempotency.
 import { insertLogs } from '../storage/insert-logs.ts';
 import { insertNonces } from '../storage/insert-nonces.ts';
 import { insertTiles } from '../storage/insert-tiles.ts';
+import type { StoredLog } from '../storage/load-logs.ts';
 import { readTiles } from '../storage/read-tiles.ts';
 import { saveHeads } from '../storage/save-heads.ts';
 import { saveWrites } from '../storage/save-writes.ts';
@@ -108,6 +111,17 @@ async function compareServed(
     const first = place * TILE_WIDTH ** Number(tile.level);
     throw badExport(join(folder, path), `it is not that of the entries, from index ${first}`);
   }
+}
+
+/**
+ * What is served of the keys as well, where the folder has it: older exports do not. The log must have been checked.
+ * @throws LedgerError `BAD_EXPORT`
+ */
+export async function compareRotations(sql: Sql, log: StoredLog, folder: string): Promise<void> {
+  const path = join(folder, ROTATIONS_FILE);
+  const there = await readFile(path, 'utf8').catch(() => undefined);
+  if (there !== undefined && there !== (await formatRotationsOf(sql, log)))
+    throw badExport(path, 'it is not that of the entries');
 }
 
 type Row = Readonly<Record<string, unknown>>;

@@ -7,13 +7,13 @@ import { checkSnapshot, type LogFault } from '../check/check-database.ts';
 import type { LedgerConfig } from '../config.ts';
 import { LedgerError } from '../errors.ts';
 import { holdPartition } from '../maintain/hold-partition.ts';
-import { EXIT, heldKeys, parseArguments, Progress, report } from '../maintain/maintenance.ts';
+import { EARLIER_KEY, EXIT, parseArguments, Progress, report, trustedKeys } from '../maintain/maintenance.ts';
 import { lastLogId, loadAllLogs } from '../storage/load-logs.ts';
 import { RawConnection } from '../storage/raw-connection.ts';
-import { importLog } from './import-log.ts';
+import { compareRotations, importLog } from './import-log.ts';
 import { findLogs } from './read-folder.ts';
 
-const USAGE = 'import <folder> [--tenant <tenant>]';
+const USAGE = 'import <folder> [--tenant <tenant>] [--earlier-key <64 hex>]…';
 
 /**
  * The logs of an exported folder in a database that has none of them, all or none: one transaction, committed only when `fsck` finds nothing wrong
@@ -22,7 +22,7 @@ const USAGE = 'import <folder> [--tenant <tenant>]';
 export async function importLogs(args: readonly string[], config: Readonly<LedgerConfig>): Promise<number> {
   const { values, positionals } = parseArguments(USAGE, {
     args: [...args],
-    options: { tenant: { type: 'string' } },
+    options: { tenant: { type: 'string' }, ...EARLIER_KEY },
     allowPositionals: true,
   });
   const [folder, ...more] = positionals;
@@ -33,7 +33,7 @@ export async function importLogs(args: readonly string[], config: Readonly<Ledge
     tenant: values.tenant,
     postgresUrl: readSecretFile(config.postgresUrlFile),
     origin: config.origin,
-    publicKeys: heldKeys(config),
+    publicKeys: trustedKeys(config, values['earlier-key']),
   });
   const seconds = Number(((performance.now() - startMs) / 1000).toFixed(2));
   report({ ok: faults.length === 0, faults, ...counts, seconds });
@@ -99,6 +99,12 @@ async function importAll(
     sql,
     sql,
   );
+  if (faults.length > 0) return faults;
+  const stored = await loadAllLogs(sql);
+  for (const { folder, file } of logs) {
+    const log = stored.find(({ tenant }) => tenant === file.tenant);
+    if (log !== undefined) await compareRotations(sql, log, folder);
+  }
   return faults;
 }
 

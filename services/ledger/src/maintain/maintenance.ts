@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { parseArgs, type ParseArgsConfig, stripVTControlCharacters } from 'node:util';
+import { parseHex } from '@logline/canon-sign';
 import { readKeyFile } from '@logline/service';
 import type { LedgerConfig } from '../config.ts';
 import { LedgerError } from '../errors.ts';
@@ -28,10 +29,27 @@ export function parseArguments<T extends ParseArgsConfig>(
   }
 }
 
-/** Public halves of the keys that the ledger signs with: the one in force, and the overlap's other one. */
-export function heldKeys({ keyFile, nextKeyFile }: Readonly<LedgerConfig>): readonly Uint8Array[] {
+/** Of every chore that checks a log: public keys that are trusted like those of the ledger. */
+export const EARLIER_KEY = {
+  'earlier-key': { type: 'string', multiple: true, default: [] as string[] },
+} as const;
+
+/**
+ * Public halves of the keys that the ledger signs with, the one in force and the overlap's other one; and those of before that are given: for a log
+ * that was never led on from a key that is gone.
+ * @throws LedgerError `USAGE` for one that is no key
+ */
+export function trustedKeys(
+  { keyFile, nextKeyFile }: Readonly<LedgerConfig>,
+  earlier: readonly string[],
+): readonly Uint8Array[] {
   const files = nextKeyFile === undefined ? [keyFile] : [keyFile, nextKeyFile];
-  return files.map((file) => readKeyFile(file).publicKey);
+  const given = earlier.map((hex) => {
+    if (!/^[0-9a-f]{64}$/.test(hex))
+      throw new LedgerError('USAGE', '--earlier-key is a public key, 64 hex digits');
+    return parseHex(hex);
+  });
+  return [...files.map((file) => readKeyFile(file).publicKey), ...given];
 }
 
 export function report(result: object): void {

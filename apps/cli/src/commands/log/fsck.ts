@@ -3,6 +3,7 @@ import {
   type AuditFault,
   type LogIdentity,
   type LogReader,
+  ROTATIONS_FILE,
   TlogError,
   verifyCheckpoint,
 } from '@logline/tlog';
@@ -16,7 +17,7 @@ import { auditLog, toDocument } from '../../log/audit-log.ts';
 import { FolderLog } from '../../log/folder-log.ts';
 import { pinnedHead } from '../../log/head.ts';
 import { HttpLog } from '../../log/http-log.ts';
-import { MAX_NOTE_BYTES, ROTATIONS } from '../../log/tile-bytes.ts';
+import { MAX_NOTE_BYTES } from '../../log/tile-bytes.ts';
 import { followerOf, identityOf } from '../../receipts/log-key.ts';
 import {
   keyFor,
@@ -78,7 +79,7 @@ async function openAny(
   }
   const folder = await FolderLog.open(resolve(context.io.cwd, given));
   const key = await keyFor(context, options, given);
-  const keys = followerOf(context, key, () => folder.read(ROTATIONS, MAX_NOTE_BYTES));
+  const keys = followerOf(context, key, () => folder.read(ROTATIONS_FILE, MAX_NOTE_BYTES));
   return { reader: folder, where: given, keys, keyText: key.text };
 }
 
