@@ -95,6 +95,10 @@ export async function superviseProcess(options: ProcessOptions): Promise<Process
   const isAlive = (): boolean =>
     child.exitCode === null && child.signalCode === null && isProcessAlive(pid, startedAt);
   let stopping: Promise<void> | undefined;
+  const end = async (how: StopOptions): Promise<void> => {
+    await stopProcess(how);
+    if (!detached) await exited; // until then its pid is a zombie's
+  };
   return {
     name,
     pid,
@@ -103,8 +107,8 @@ export async function superviseProcess(options: ProcessOptions): Promise<Process
     exited,
     isAlive,
     readLogTail: (lines = 12) => readLogTail(logFile, startsAt, lines),
-    stop: () => (stopping ??= stopProcess({ name, pid, startedAt, stopSignal, stopWithinMs })),
-    kill: () => stopProcess({ name, pid, startedAt, stopSignal: 'SIGKILL', stopWithinMs: 0 }),
+    stop: () => (stopping ??= end({ name, pid, startedAt, stopSignal, stopWithinMs })),
+    kill: () => end({ name, pid, startedAt, stopSignal: 'SIGKILL', stopWithinMs: 0 }),
   };
 }
 

@@ -8,7 +8,7 @@ import { type BatchRequest, toRequests } from '../domain/batch.ts';
 import { toAccepted } from '../domain/pass-on.ts';
 import type { Seal } from '../domain/seal.ts';
 import { toRecheck } from '../domain/recheck.ts';
-import { LedgerError } from '../errors.ts';
+import { LEDGER_FAULTS, LedgerError } from '../errors.ts';
 import { isSame, type Tip } from '../domain/anchor.ts';
 import { toFacts } from '../publish/fact.ts';
 import type { FactsLane } from '../publish/facts-lane.ts';
@@ -197,7 +197,7 @@ export class AppendService {
     epoch: number,
     signal: AbortSignal,
   ): Promise<void> {
-    const parts = turn.length > 1 ? turn : turn.flatMap(splitWaiting);
+    const parts = turn.length > 1 ? turn : turn.flatMap((one) => splitWaiting(one, rankOf));
     if (parts.length > 1) {
       const half = Math.ceil(parts.length / 2);
       await this.#settle(parts.slice(0, half), epoch, signal);
@@ -222,11 +222,11 @@ export class AppendService {
     if (this.#refusal !== undefined) this.#parts.log.info({ partition }, 'the anchor stands: signing again');
     this.#refusal = undefined;
     if (this.#inDoubt === undefined) return tip;
-    if (this.#inDoubt.size > 0) {
+    if (this.#inDoubt.size > 0)
       for (const log of await loadLogs(connection, partition, [...this.#inDoubt]))
         lane.push({ log, size: log.size, facts: [] });
-      this.#parts.committedUnheard?.();
-    }
+    // also of nobody in particular: a tenant that came while an envelope of others was taken, or between the start of an epoch and here
+    this.#parts.committedUnheard?.();
     this.#inDoubt = undefined;
     return tip;
   }
@@ -392,6 +392,15 @@ function leavesDoubt(error: unknown): boolean {
 /** What is stored of one log is damaged: of the others all is remembered as it is. */
 function isOfOneLog(error: unknown): boolean {
   return error instanceof LedgerError && error.code === 'LOG_CORRUPT';
+}
+
+const RANKS = { rejected: 1, retryable: 2, fatal: 3 } as const;
+
+/** Of errors about parts of one envelope: what keeps it counts for more than what drops it. */
+function rankOf(error: unknown): number {
+  if (error instanceof LedgerError) return RANKS[LEDGER_FAULTS[error.code]];
+  if (error instanceof PostgresError) return RANKS[POSTGRES_FAULTS[error.code]];
+  return RANKS.retryable;
 }
 
 type Reaction = 'again' | 'later' | 'refuse' | 'apart' | 'depose' | 'fail';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { BatchRequest } from '../domain/batch.ts';
-import { WaitingRoom } from './waiting-room.ts';
+import { splitWaiting, WaitingRoom } from './waiting-room.ts';
 
 describe('the next turn', () => {
   it('takes all that waits, in order', () => {
@@ -24,6 +24,38 @@ describe('the next turn', () => {
     enter(room, ['acme']);
     expect(room.takeTurn()).toHaveLength(1);
     expect(tenantsOf(room.takeTurn())).toEqual(['acme']);
+  });
+});
+
+describe('an envelope that is taken apart', () => {
+  const split = () => {
+    const room = new WaitingRoom();
+    const settled = room.enter(['acme', 'umbra', 'initech'].map(requestOf)).then(
+      () => 'done',
+      (error: unknown) => error,
+    );
+    const parts = room.takeTurn().flatMap((one) => splitWaiting(one, Number));
+    return { settled, parts };
+  };
+
+  it('is settled when each request is', async () => {
+    const { settled, parts } = split();
+    expect(tenantsOf(parts)).toEqual(['acme', 'umbra', 'initech']);
+    for (const { done } of parts) done();
+    expect(await settled).toBe('done');
+  });
+
+  it('fails by what asks most of whoever delivered it, whichever came first', async () => {
+    for (const errors of [
+      [1, 2],
+      [2, 1],
+    ]) {
+      const { settled, parts } = split();
+      parts[0]?.fail(errors[0]);
+      parts[1]?.done();
+      parts[2]?.fail(errors[1]);
+      expect(await settled).toBe(2);
+    }
   });
 });
 

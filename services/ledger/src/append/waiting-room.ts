@@ -11,21 +11,29 @@ export type Waiting = {
   readonly fail: (error: unknown) => void;
 };
 
-/** One for each request. The envelope is settled when all of them are; it fails with the first that does. */
-export function splitWaiting({ requests, done, fail }: Waiting): readonly Waiting[] {
+/**
+ * One for each request. The envelope is settled when all of them are. It fails with the error that asks most of whoever hears it: one request that
+ * nobody could take now must not be dropped with another that nobody ever can.
+ * @param rank - the higher, the more it asks
+ */
+export function splitWaiting(
+  { requests, done, fail }: Waiting,
+  rank: (error: unknown) => number,
+): readonly Waiting[] {
   let open = requests.length;
-  let failure: { readonly error: unknown } | undefined;
+  const errors: unknown[] = [];
   const settled = (): void => {
     if (--open > 0) return;
-    if (failure === undefined) done();
-    else fail(failure.error);
+    const [worst] = errors.toSorted((one, other) => rank(other) - rank(one));
+    if (errors.length === 0) done();
+    else fail(worst);
   };
   return requests.map((request) => ({
     requests: [request],
     ...sizeOf([request]),
     done: settled,
     fail: (error) => {
-      failure ??= { error };
+      errors.push(error);
       settled();
     },
   }));

@@ -53,6 +53,7 @@ export async function exportLog(
   const file: LogFile = { format: FORMAT, version: VERSION, tenant, origin, size };
   const rotations = await formatRotationsOf(sql, log);
   if (rotations !== undefined) await writeWhole(folder, ROTATIONS_FILE, rotations);
+  else await rm(join(folder, ROTATIONS_FILE), { force: true }); // of another history, by an export that broke off
   await writeWhole(folder, 'checkpoint', await readCheckpoint(sql, logId, size));
   await writeWhole(folder, LOG_FILE, `${JSON.stringify(file)}\n`);
   for (const name of await readdir(join(folder, 'logline')))

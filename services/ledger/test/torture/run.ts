@@ -59,6 +59,7 @@ export async function run(schedule: Schedule, ground: RunGround): Promise<RunRes
     entries += size;
   }
   await checkAnchors(ground.world);
+  ground.world.witness?.throwIfViolated();
   clients.forget();
   return { entries, receipts, faults };
 }

@@ -48,7 +48,9 @@ export class TortureWitness {
       void this.#answer(request, response).catch(() => response.destroy()); // whoever asked has died
     });
     server.on('connection', (socket) => {
-      if (this.#fault === 'away') socket.destroy();
+      if (this.#fault !== 'away') return;
+      this.#onFault();
+      socket.destroy();
     });
   }
 
@@ -68,12 +70,17 @@ export class TortureWitness {
 
   /** @throws Violation for a receipt of an entry that no cosigned checkpoint covers, and for a log that has forked */
   check(tenant: string, index: number): void {
-    if (this.#violation !== undefined) throw this.#violation;
+    this.throwIfViolated();
     const size = this.#latest.get(`${TEST_ORIGIN}/${tenant}`)?.size ?? 0n;
     if (size <= index)
       throw new Violation(
         `${tenant}: a receipt of entry ${index}, and a quorum has cosigned ${size} entries`,
       );
+  }
+
+  /** @throws Violation when it was shown a fork, or what no log may show */
+  throwIfViolated(): void {
+    if (this.#violation !== undefined) throw this.#violation;
   }
 
   /** All of a log is cosigned, and whoever reads it can see so. @throws Violation */
