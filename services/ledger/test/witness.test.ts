@@ -30,7 +30,20 @@ import { buildLedger, ledgerEnv, type LedgerProcess, migrateLedger, startLedger 
 import { LossyProxy } from './lossy-proxy.ts';
 import { createTenant, stopSpanOf, Traffic } from './traffic.ts';
 
-const TENANTS = ['alpha', 'beta', 'gamma', 'delta', 'epsilon', 'zeta', 'eta', 'theta', 'iota'];
+const TENANTS = [
+  'alpha',
+  'beta',
+  'gamma',
+  'delta',
+  'epsilon',
+  'zeta',
+  'eta',
+  'theta',
+  'iota',
+  'kappa',
+  'lambda',
+  'mu',
+];
 const vkeyOf = (tenant: string): string =>
   formatVkey(`${TEST_ORIGIN}/${tenant}`, testKey('log').signer.publicKey);
 
@@ -307,7 +320,7 @@ describe('what the leader was not told of (fail_closed)', () => {
         const nats = await parted.connect('ledger');
         const pool = parted.pool('ledger');
         // so that both partitions have committed, and neither begins anew with the move
-        for (const tenant of ['alpha', 'beta', 'gamma', 'theta']) await createTenant(parts, tenant);
+        for (const tenant of ['kappa', 'lambda', 'mu', 'theta']) await createTenant(parts, tenant);
         const { rows: stays } = await pool.query<{ tenant: string; partition: number }>(
           "SELECT tenant, partition FROM log WHERE tenant <> 'theta'",
         );
