@@ -8,7 +8,7 @@ import { appendMetrics } from './append/append-metrics.ts';
 import { appendController } from './append/append.controller.ts';
 import type { LedgerConfig } from './config.ts';
 import { LEDGER_FAULTS } from './errors.ts';
-import { readLogSigners } from './lead/log-signers.ts';
+import { readSigningKeys } from './lead/signing-keys.ts';
 import { assemblePartition } from './lead/partition.ts';
 import { ledPartitions, PARTITIONS, Partitions } from './lead/partitions.ts';
 import { reportWitnesses } from './witness/report-witnesses.ts';
@@ -22,7 +22,7 @@ export const POOL: unique symbol = Symbol('POOL');
 export class LedgerModule {
   static register(config: Readonly<LedgerConfig>, { log, metrics, readiness }: ServiceParts): DynamicModule {
     const postgresUrl = readSecretFile(config.postgresUrlFile);
-    const { signer, otherSigner } = readLogSigners(config);
+    const { signer, otherSigner } = readSigningKeys(config);
     const led = ledPartitions(config);
     const witnessing = readWitnessSettings(config, () => witnessMetrics(metrics));
     return {

@@ -9,7 +9,7 @@ import { type AnchorStore, anchorStore } from '../anchor/anchor.store.ts';
 import type { LedgerConfig } from '../config.ts';
 import type { Tip } from '../domain/anchor.ts';
 import { logNames } from '../lead/log-names.ts';
-import { readLogSigners } from '../lead/log-signers.ts';
+import { readSigningKeys } from '../lead/signing-keys.ts';
 import { AppendConnection } from '../storage/append-connection.ts';
 import { onPool } from '../storage/on-pool.ts';
 import { seizeLease } from '../storage/seize-lease.ts';
@@ -29,7 +29,7 @@ const LEASE_MS = 120_000;
 export async function adopt(args: readonly string[], config: Readonly<LedgerConfig>): Promise<number> {
   const { iKnow, partition, operatorFile } = parseOptions(args);
   const operator = operatorFile === undefined ? undefined : readOperator(operatorFile);
-  const { signer, otherSigner } = readLogSigners(config);
+  const { signer, otherSigner } = readSigningKeys(config);
   const nameOf = logNames(config.origin, signer, otherSigner);
   const postgresUrl = readSecretFile(config.postgresUrlFile);
   const pool = openPool(postgresUrl, { name: 'ledger adopt', max: 2 });

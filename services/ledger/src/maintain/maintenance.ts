@@ -1,9 +1,9 @@
 import { availableParallelism } from 'node:os';
 import { parseArgs, type ParseArgsConfig, stripVTControlCharacters } from 'node:util';
 import { parseHex } from '@logline/canon-sign';
-import { readKeyFile } from '@logline/service';
 import type { LedgerConfig } from '../config.ts';
 import { LedgerError } from '../errors.ts';
+import { readSigningKeys } from '../lead/signing-keys.ts';
 
 /** One chore: reads its arguments, writes one JSON line to stdout and its progress to stderr, and gives the exit code. */
 export type Maintenance = (args: readonly string[], config: Readonly<LedgerConfig>) => Promise<number>;
@@ -37,19 +37,20 @@ export const EARLIER_KEY = {
 /**
  * Public halves of the keys that the ledger signs with, the one in force and the overlap's other one; and those of before that are given: for a log
  * that was never led on from a key that is gone.
- * @throws LedgerError `USAGE` for one that is no key
+ * @throws LedgerError `USAGE` for one that is no key; ConfigError `BAD_KEY_FILE`
  */
 export function trustedKeys(
-  { keyFile, nextKeyFile }: Readonly<LedgerConfig>,
+  config: Readonly<LedgerConfig>,
   earlier: readonly string[],
 ): readonly Uint8Array[] {
-  const files = nextKeyFile === undefined ? [keyFile] : [keyFile, nextKeyFile];
+  const { signer, otherSigner } = readSigningKeys(config);
+  const held = otherSigner === undefined ? [signer] : [signer, otherSigner];
   const given = earlier.map((hex) => {
     if (!/^[0-9a-f]{64}$/.test(hex))
       throw new LedgerError('USAGE', '--earlier-key is a public key, 64 hex digits');
     return parseHex(hex);
   });
-  return [...files.map((file) => readKeyFile(file).publicKey), ...given];
+  return [...held.map(({ publicKey }) => publicKey), ...given];
 }
 
 export function report(result: object): void {

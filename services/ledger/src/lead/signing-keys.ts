@@ -3,16 +3,16 @@ import { ConfigError, readKeyFile } from '@logline/service';
 import type { LedgerConfig } from '../config.ts';
 
 /** Who signs the logs here: the key in the first file, and that of the second one while one gives way to another. */
-export type LogSigners = {
+export type SigningKeys = {
   readonly signer: LocalSigner;
   readonly otherSigner: LocalSigner | undefined;
 };
 
 /** @throws ConfigError `BAD_KEY_FILE`; also for one key twice: it would sign every checkpoint twice, and no verifier reads that */
-export function readLogSigners({
+export function readSigningKeys({
   keyFile,
   nextKeyFile,
-}: Pick<LedgerConfig, 'keyFile' | 'nextKeyFile'>): LogSigners {
+}: Pick<LedgerConfig, 'keyFile' | 'nextKeyFile'>): SigningKeys {
   const signer = readKeyFile(keyFile);
   if (nextKeyFile === undefined) return { signer, otherSigner: undefined };
   const otherSigner = readKeyFile(nextKeyFile);
